@@ -19,7 +19,7 @@ from cartograd.core import onednn_linear
 from cartograd.core.eval_mode import inferring
 from cartograd.core.kernels import SHAPES, SUMS, cases, close
 from cartograd.engine.device import device
-from cartograd.practice.compression import fast_weights, int8_weights
+from cartograd.practice.compression import fast_weights, int8_linear
 from cartograd.training.regularization import dropout
 
 CPU = torch.device("cpu")
@@ -29,8 +29,11 @@ MASK = "7b1139f08a548d1f"
 
 def int8() -> None:
     """The layer is the product of whole numbers, whichever way it goes; and near to the floats."""
-    for bits in (*filter(int8_weights.exact, int8_weights.BITS), 0):
-        with patch.object(int8_weights, "input_bits", lambda bits=bits: bits):
+    for bits in (*filter(int8_linear.exact, int8_linear.BITS), 0):
+        with (
+            patch.object(int8_linear, "input_bits", lambda bits=bits: bits),
+            patch.object(int8_linear, "floats_are", lambda *_: False),  # though they be quicker
+        ):
             _int8(bits)
 
 
@@ -39,7 +42,7 @@ def _int8(bits: int) -> None:
     for d, d2 in SHAPES:
         weight = torch.rand(d2, d, generator=draw) * 2 - 1
         bias = torch.randn(d2, generator=draw)
-        layer = int8_weights.Int8Linear(weight, bias)
+        layer = int8_linear.Int8Linear(weight, bias)
         for n in (1, 3, 40):
             x = torch.randn(n, d, generator=draw) * 50
             exact = x.double() @ weight.double().t() + bias
@@ -173,7 +176,7 @@ def what_is_chosen_is_named() -> None:
     assert eager_attention.choice(CPU).fallback == "torch's kernel"
     assert dropout.choice(CPU).fallback == "torch's dropout"
     for one in (
-        onednn_linear.choice(), device.choice(CPU), int8_weights.choice(),
+        onednn_linear.choice(), device.choice(CPU), int8_linear.choice(),
         fast_weights.choice("bf16"),
     ):  # fmt: skip
         assert one.chosen

@@ -255,7 +255,7 @@ FLOATS = "floats of the rounded weights"
 
 
 def eight_bits():
-    from cartograd.practice.compression.int8_weights import input_bits
+    from cartograd.practice.compression.int8_linear import input_bits
 
     return input_bits() == 8
 

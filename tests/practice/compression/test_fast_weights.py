@@ -10,7 +10,8 @@ from cartograd.practice.compression import fast_weights
 from cartograd.practice.compression.fast_weights import FORMATS, MAKERS, inference_form, quickest
 from cartograd.practice.compression.group_linear import GroupLinear
 from cartograd.practice.compression.group_weights import group_weights
-from cartograd.practice.compression.int8_weights import Int8Linear, int8_weights
+from cartograd.practice.compression.int8_linear import Int8Linear
+from cartograd.practice.compression.int8_weights import int8_weights
 
 
 @pytest.fixture(scope="module")

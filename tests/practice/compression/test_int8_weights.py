@@ -12,8 +12,9 @@ from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.engine.files.bundle import load, write_bundle
 from cartograd.engine.files.rebuild import FLOATS, MOST, WORST, rounding_steps, tolerance
-from cartograd.practice.compression import int8_weights as module
-from cartograd.practice.compression.int8_weights import Int8Linear, int8_weights, rounded
+from cartograd.practice.compression import int8_linear as module
+from cartograd.practice.compression.int8_linear import Int8Linear, rounded
+from cartograd.practice.compression.int8_weights import int8_weights
 
 
 def layer(into=96, out=40, bias=True, seed=0):

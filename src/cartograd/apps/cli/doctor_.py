@@ -81,7 +81,7 @@ def _kernels() -> list[dict[str, str]]:
     from cartograd.practice.compression import (
         fast_weights,
         group_linear,
-        int8_weights,
+        int8_linear,
         integer_kernels,
     )
     from cartograd.training.regularization import dropout
@@ -93,7 +93,7 @@ def _kernels() -> list[dict[str, str]]:
         eager_attention.choice(here),
         dropout.choice(here),
         *map(fast_weights.choice, ("float16", "bf16")),
-        int8_weights.choice(),
+        int8_linear.choice(),
         *map(integer_kernels.choice, (2, 4)),
         group_linear.choice(),
     )

@@ -21,6 +21,7 @@ class Compressed:
         changed: answers to them that are other ones, of so many.
         parted: where the two part on the first of these; empty where none changed.
         judged: whether it may replace the model, where a margin was given.
+        computes: what multiplies by rounded weights on this machine, in words.
     """
 
     path: Path
@@ -31,6 +32,7 @@ class Compressed:
     changed: tuple[int, int] | None = None
     parted: str = ""
     judged: Judged | None = None
+    computes: str = ""
 
     @property
     def may(self) -> bool:
@@ -52,6 +54,7 @@ class Compressed:
             also = "" if self.changed is None else f"; {changed(*self.changed)}"
             share = units.percent(self.difference)
             lines.append(("answers", f"differ by {share} of the largest{also}"))
+        lines += [("computes", self.computes)] if self.computes else []
         lines += [("they part", self.parted)] if self.parted else []
         lines += [("verdict", self.judged.said)] if self.judged is not None else []
         return [*lines, ("bundle", str(self.path))]

@@ -71,6 +71,7 @@ class Slimmed:
         examples: how many it was measured on.
         part: of the data.
         stages: the original first.
+        computes: what multiplies by the last one's rounded weights on this machine, in words.
     """
 
     path: Path
@@ -78,12 +79,14 @@ class Slimmed:
     examples: int
     part: str
     stages: tuple[Stage, ...]
+    computes: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """As JSON types."""
         return {
             "path": str(self.path), "metric": self.metric, "examples": self.examples,
-            "part": self.part, "stages": [stage.to_json() for stage in self.stages],
+            "part": self.part, "computes": self.computes,
+            "stages": [stage.to_json() for stage in self.stages],
         }  # fmt: skip
 
     @property
@@ -118,6 +121,7 @@ class Slimmed:
              if last.size < first.size else "no smaller"),
             ("speed", last.speed),
         ]  # fmt: skip
+        told += [("computes", self.computes)] if self.computes else []
         if agrees is not None:
             ends = " to ".join(units.percent(end) for end in agrees[1:])
             told.append(("agreement", f"{units.percent(agrees[0])} ({ends})"))

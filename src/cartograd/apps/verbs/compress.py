@@ -27,6 +27,7 @@ from cartograd.core.spec import Spec
 from cartograd.engine.files.bundle import load, write_bundle
 from cartograd.engine.files.program import check_code
 from cartograd.engine.files.tensor_files import read_tensors
+from cartograd.practice.compression.quicker import told
 
 METHOD = "int8-weights"
 
@@ -153,6 +154,7 @@ def compress_to(
         None if where is None else (where.changed, where.asked),
         where.parting.sentence if where is not None and where.changed else "",
         replace(target, written, data, margin=margin) if margin else None,
+        told([small]),
     )
 
 

@@ -30,6 +30,7 @@ from cartograd.engine.device.held import peak
 from cartograd.engine.files.bundle import Bundle, load
 from cartograd.engine.files.program import check_code
 from cartograd.engine.logging.run_folder import is_run
+from cartograd.practice.compression.quicker import told
 from cartograd.practice.metrics.proportion import exact
 
 NOTE = "steps.json"
@@ -90,7 +91,8 @@ def compress_steps(
     shutil.copytree(bundles[-1].path, home / "bundle")
     names = ["original", *(str(step.spec) for step in chosen)]
     stages = measured(bundles, names, examples, metric)
-    found = Slimmed(home, metric, len(examples), part, stages)
+    computes = told([bundles[-1].model])
+    found = Slimmed(home, metric, len(examples), part, stages, computes)
     write_file(home / "report.json", json.dumps(found.to_json(), indent=1) + "\n")
     slimmed_page(found.page, found)
     return found

@@ -5,20 +5,17 @@ taken from a data sheet but measured, with the run's number format and threads, 
 user's cache until the machine or torch changes.
 """
 
-import json
-import platform
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 
-from cartograd.core.cache import cache_folder
-from cartograd.core.errors import UsageError
-from cartograd.core.files import write_file
 from cartograd.engine.device.device import HALVES
+from cartograd.engine.device.measured import keep, known, machine
+
+FILE = "peak.json"
+"""Of the cache."""
 
 SECONDS = 0.5
 """How long the product is repeated; the best counts."""
@@ -37,16 +34,14 @@ def peak(precision: str, device: torch.device, /, *, at_least: float = 0.0) -> f
         device: which one.
         at_least: a speed that was reached; a kept peak below it is measured anew.
     """
-    path = cache_folder() / "peak.json"
     key = " | ".join(
-        [_name(device), precision, f"{torch.get_num_threads()} threads", torch.__version__]
+        [machine(device), precision, f"{torch.get_num_threads()} threads", torch.__version__]
     )
-    known = _known(path)
-    if key in known and known[key] >= at_least:
-        return known[key]
-    speed = max(fastest(DTYPES[precision], device), known.get(key, 0.0))
-    with suppress(UsageError):  # a cache that cannot be written is measured again next time
-        write_file(path, json.dumps(_known(path) | {key: speed}, indent=1))
+    kept = known(FILE)
+    if key in kept and kept[key] >= at_least:
+        return kept[key]
+    speed = max(fastest(DTYPES[precision], device), kept.get(key, 0.0))
+    keep(FILE, {key: speed})
     return speed
 
 
@@ -83,22 +78,3 @@ def _best(work: Callable[[], object], device: torch.device, seconds: float) -> f
 def _wait(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-
-
-def _known(path: Path) -> dict[str, float]:
-    try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return {str(key): float(value) for key, value in known.items()}
-
-
-def _name(device: torch.device) -> str:
-    """What computes: the GPU's name, or the processor's."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

@@ -14,7 +14,8 @@ Departures: where a gradient is asked of the inputs, they are not rounded. Else 
 integer kernels are exact on this processor. Where they cut off sums that do not fit (AVX2 without
 VNNI), inputs are rounded to seven bits, whose sums fit; where that is not exact either, the rounded
 weights are made floats for each product: the same weights, but slow. A product of whole numbers
-over the full range finds out (see `core.kernels`).
+over the full range finds out (see `core.kernels`). So are small layers that are quicker in floats
+(`quicker`), of one row as of many.
 
 References:
     Benoit Jacob et al. Quantization and training of neural networks for efficient
@@ -28,21 +29,16 @@ True
 """
 
 import copy
-import warnings
-from collections.abc import Sequence
-from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
-import torch
-import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
-from cartograd.core.kernels import ROWS, SHAPES, Choice
 from cartograd.core.protocols import Batches
-from cartograd.practice.compression.biases import bias_of, stacked_bias
+from cartograd.practice.compression.biases import bias_of
+from cartograd.practice.compression.int8_linear import Int8Linear
 
 CARD = Card(
     name="int8-weights",
@@ -106,188 +102,6 @@ def int8_weights(
     return made
 
 
-def product(weight: Float[Tensor, "d2 d"], bias: Float[Tensor, " d2"] | None, /) -> "Int8Linear":
+def product(weight: Float[Tensor, "d2 d"], bias: Float[Tensor, " d2"] | None, /) -> Int8Linear:
     """A product for `architectures.transformer.inference_form`."""
     return Int8Linear(weight, bias)
-
-
-def rounded(weight: Float[Tensor, "d2 d"], /) -> tuple[Int[Tensor, "d2 d"], Float[Tensor, " d2"]]:
-    """Integers from -127 to 127, and the scale of each row."""
-    scale = weight.abs().amax(1) / 127
-    scale = scale.where(scale > 0, 1.0)
-    return (weight / scale[:, None]).round().to(torch.int8), scale
-
-
-class Int8Linear(nn.Module):
-    """A linear layer with weights in eight bits.
-
-    Args:
-        weight: in floats.
-        bias: added, in floats, or None.
-    """
-
-    numbers: Tensor
-    scale: Tensor
-    bias: Tensor | None
-
-    def __init__(self, weight: Float[Tensor, "d2 d"], bias: Float[Tensor, " d2"] | None = None, /):
-        super().__init__()
-        self.out_features, self.in_features = weight.shape
-        numbers, scale = rounded(weight.float())
-        self.register_buffer("numbers", numbers)
-        self.register_buffer("scale", scale)
-        self.register_buffer("bias", None if bias is None else bias.float())
-        self._pack()
-        self.register_load_state_dict_post_hook(lambda layer, _: layer._pack())
-
-    def _pack(self) -> None:
-        self.bits = input_bits()
-        self.packed = _packed(self.numbers, self.scale) if self.bits else None
-        self.sums = _sums(self.numbers, self.scale)
-
-    def forward(self, x: Float[Tensor, "... d"]) -> Float[Tensor, "... d2"]:
-        """The product, in float32."""
-        rows = x.reshape(-1, self.in_features)
-        sloped = rows.requires_grad and torch.is_grad_enabled()
-        if self.packed is None or sloped or rows.device.type != "cpu" or not len(rows):
-            y = F.linear(rows.float(), self.floats(), self.bias)
-        else:
-            y = _multiplied(rows, self.packed, self.sums, self.bias, self.bits)
-        return y.view(*x.shape[:-1], self.out_features)
-
-    def stacked(
-        self, others: Sequence[nn.Module], order: Int[Tensor, " n"] | None, /
-    ) -> "Int8Linear | None":
-        """One layer for this and others of the same inputs (`core.protocols.Stackable`)."""
-        layers = [self, *(layer for layer in others if isinstance(layer, Int8Linear))]
-        if len(layers) <= len(others):
-            return None
-        weight, bias = torch.cat([layer.floats() for layer in layers]), stacked_bias(layers)
-        if order is not None:
-            weight, bias = weight[order], None if bias is None else bias[order]
-        return Int8Linear(weight, bias)  # numbers that are on the grid stay
-
-    @property
-    def weight(self) -> Float[Tensor, "d2 d"]:
-        """The same as `floats`, for what multiplies by a layer's weight itself."""
-        return self.floats()
-
-    def rounding(self) -> float:
-        """The coarsest step to which a machine may round a row, as a share of its range.
-
-        Rows are rounded to eight bits, to seven, or not at all.
-        """
-        return 1 / (2 ** min(BITS) - 1)
-
-    def floats(self) -> Float[Tensor, "d2 d"]:
-        """The rounded weights in floats."""
-        return self.numbers.float().mul_(self.scale[:, None])
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Int8Linear":
-        return self  # nothing changes it once its weights are loaded
-
-
-BITS = 8, 7
-"""Bits of the inputs that are tried, the best first."""
-TINY = 1e-30
-"""Least step, of a row of zeros."""
-
-
-@cache
-def input_bits() -> int:
-    """To how many bits inputs are rounded for torch's integer kernels; 0 if these are wrong here.
-
-    The kernels multiply unsigned 8-bit inputs by signed 8-bit weights. Without VNNI they add pairs
-    of products in 16 bits: 2 * 255 * 127 is too much for them, 2 * 127 * 127 is not.
-    """
-    return next((bits for bits in BITS if exact(bits)), 0)
-
-
-def exact(bits: int, /) -> bool:
-    """Whether integer products are exact on this processor with inputs of so many bits.
-
-    Whole numbers over the full range stay what they are when they are rounded, so that the result
-    is known to the unit.
-    """
-    draw = torch.Generator().manual_seed(0)
-    try:
-        return all(_exact(d, d2, bits, draw) for d, d2 in SHAPES)
-    except (RuntimeError, AttributeError, NotImplementedError):
-        return False
-
-
-def _exact(d: int, d2: int, bits: int, draw: torch.Generator) -> bool:
-    numbers = torch.randint(-127, 128, (d2, d), generator=draw, dtype=torch.int8)
-    scale = 0.5 ** torch.randint(4, (d2,), generator=draw).float()
-    bias = torch.randint(-9999, 10000, (d2,), generator=draw).float()
-    packed, sums = _packed(numbers, scale), _sums(numbers, scale)
-    weight = numbers.double() * scale.double()[:, None]
-    for n in ROWS:
-        x = torch.randint(2**bits, (n, d), generator=draw).float()
-        x[:, 0], x[:, 1] = 0, 2**bits - 1
-        x[n // 2] -= 2 ** (bits - 1)  # a row of both signs
-        expected = x.double() @ weight.t() + bias.double()
-        off = (_multiplied(x, packed, sums, bias, bits).double() - expected).abs()
-        if not bool((off <= 1e-6 * expected.abs().amax()).all()):
-            return False
-    return True
-
-
-def choice() -> Choice:
-    """What multiplies by weights in eight bits on this machine."""
-    floats = "floats of the rounded weights"
-    names = {bits: f"integers, {bits}-bit inputs" for bits in BITS}
-    bits = input_bits()
-    reason = {
-        8: "exact over the full range",
-        7: "with 8-bit inputs this processor cuts off sums; with 7 bits they are exact",
-        0: "torch's integer products are wrong or missing here",
-    }
-    return Choice(
-        "int8 weights", names.get(bits, floats), names[7] if bits == 8 else floats, reason[bits]
-    )
-
-
-def _multiplied(rows: Tensor, packed: Any, sums: Tensor, bias: Tensor | None, bits: int) -> Tensor:
-    """Integer products of rows, each rounded by its own range.
-
-    Args:
-        rows: of inputs.
-        packed: the weights.
-        sums: of each of their rows.
-        bias: added to each product, or None.
-        bits: of the rounded inputs.
-    """
-    kernel, most = torch.ops.quantized.linear_dynamic, 2**bits - 1
-    if len(rows) == 1:
-        found = kernel(rows, packed, bits == 7)
-        return found if bias is None else found.add_(bias)
-    low, high = rows.aminmax(dim=1, keepdim=True)
-    low, high = low.clamp(max=0), high.clamp(min=0)
-    step = (high - low).div_(most).clamp_(min=TINY)
-    zero = (low / step).round_().neg_()
-    # The last row has both ends of the range, so that to the kernel a step is 1 and zero is 0.
-    numbers = rows.new_empty(len(rows) + 1, rows.shape[1])
-    torch.addcdiv(zero, rows, step, out=numbers[:-1]).clamp_(0, most)
-    numbers[-1].fill_(most)[0] = 0
-    found = kernel(numbers, packed, bits == 7)[:-1].addmm_(zero, sums[None], alpha=-1)
-    return found.mul_(step) if bias is None else torch.addcmul(bias, found, step)
-
-
-def _packed(numbers: Tensor, scale: Tensor) -> Any:
-    """The weights as torch's kernel wants them.
-
-    The tensor type that carries them on the way is announced to leave torch; there is no other way
-    to these kernels yet, and `input_bits` will find out.
-    """
-    make = torch._make_per_channel_quantized_tensor  # pyright: ignore[reportPrivateImportUsage]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        zeros = torch.zeros(len(numbers), dtype=torch.int64)
-        weight = make(numbers, scale.double(), zeros, 0)
-        return torch.ops.quantized.linear_prepack(weight, None)
-
-
-def _sums(numbers: Tensor, scale: Tensor) -> Tensor:
-    """The sums of the rows of a weight: what an input's zero would add to its product."""
-    return numbers.long().sum(1) * scale

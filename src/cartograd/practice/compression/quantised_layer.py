@@ -2,9 +2,9 @@
 
 What it is, is data: the numbers, and the scale and zero of both grids. How it is computed is the
 machine's affair: by an integer kernel that was proved here (`integer_kernels`), or in floats of
-the same rounded numbers, which is the same but for the order of sums; so it is where a gradient is
-wanted, too. Written as ONNX it is a pair of QuantizeLinear and DequantizeLinear before a float
-layer, which is how other runtimes take a quantised layer.
+the same rounded numbers, which is the same but for the order of sums: where these are quicker
+(`quicker`), and where a gradient is wanted. Written as ONNX it is a pair of QuantizeLinear and
+DequantizeLinear before a float layer, which is how other runtimes take a quantised layer.
 """
 
 from typing import Any
@@ -23,6 +23,7 @@ from cartograd.practice.compression.integer_kernels import (
     input_bits,
     kernel,
 )
+from cartograd.practice.compression.quicker import WEIGHTS, batch, floats_are
 
 OPSET = 19
 """Of the ONNX operators that it is written as."""
@@ -65,12 +66,14 @@ class QuantisedLayer(nn.Module):
         bits = input_bits(self.numbers.ndim) if self.numbers.device.type == "cpu" else 0
         self.halved = bits == 7 and self.high > levels(7, symmetric=False)[1]
         self.kernel: Kernel | None = None
+        self.whole: Tensor | None = None
+        self.chosen: dict[tuple[int, ...], str] = {}
         if bits:
             grid = self.input_grid
+            self.step, self.zero, self.most = float(grid.scale), int(grid.zero), grid.high
             self.kernel = kernel(
-                self.numbers, self.scale, self.bias, float(grid.scale), int(grid.zero),
-                self.geometry,
-            )  # fmt: skip
+                self.numbers, self.scale, self.bias, self.step, self.zero, self.geometry
+            )
 
     @property
     def input_grid(self) -> Grid:
@@ -90,23 +93,55 @@ class QuantisedLayer(nn.Module):
         x = x.float()
         if self.geometry.around:
             x = F.pad(x, self.geometry.around, self.geometry.mode)
+        if self.kernel is not None and self._fits(x):
+            form = self.chosen.get(x.shape) or self._choose(x)
+            return self._floats(x) if form == "floats" else self._integers(x)
         if torch.onnx.is_in_onnx_export():
             return self._as_onnx(x)
-        if self.kernel is None or not self._fits(x):
-            return in_floats(self.input_grid.nearest(x), self.weight, self.bias, self.geometry)
-        grid = self.input_grid
-        whole = x.div(grid.scale).add_(grid.zero).round_().clamp_(0, grid.high).to(torch.uint8)
+        return in_floats(self.input_grid.nearest(x), self.weight, self.bias, self.geometry)
+
+    def _rounded(self, x: Tensor) -> Tensor:
+        return x.div(self.step).add_(self.zero).round_().clamp_(0, self.most)
+
+    def _integers(self, x: Tensor) -> Tensor:
+        assert self.kernel is not None
+        whole = self._rounded(x).to(torch.uint8)
         if self.numbers.ndim == 2:
             rows = self.kernel(whole.reshape(-1, whole.shape[-1]))
             return rows.view(*x.shape[:-1], len(self.numbers))
         made = self.kernel(whole)
         return made.contiguous() if x.is_contiguous() else made  # models may view it
 
+    def _floats(self, x: Tensor) -> Tensor:
+        """The same sums of the same rounded numbers."""
+        if self.whole is None:
+            self.whole = self.weight
+        x = self._rounded(x).sub_(self.zero).mul_(self.step)
+        return in_floats(x, self.whole, self.bias, self.geometry)
+
+    @property
+    def form(self) -> str:
+        """What the last shape of inputs that was new is computed in: `integers` or `floats`."""
+        return next(reversed(self.chosen.values()), "")
+
+    def _choose(self, x: Tensor) -> str:
+        """The quicker form for inputs of this shape, which is noted."""
+        dims = self.numbers.ndim
+        count = x.shape[0] if dims > 2 else x.numel() // x.shape[-1]
+        shape = batch(count), *(x.shape[1:] if dims > 2 else x.shape[-1:])
+        floats = self.numbers.numel() <= WEIGHTS and floats_are(
+            f"{tuple(self.numbers.shape)} {self.geometry} of {shape}",
+            lambda: self._integers(x), lambda: self._floats(x),
+        )  # fmt: skip
+        self.chosen[x.shape] = "floats" if floats else "integers"
+        if "floats" not in self.chosen.values():
+            self.whole = None
+        return self.chosen[x.shape]
+
     def _fits(self, x: Tensor) -> bool:
         """Whether the kernel takes this: it has no gradient, and no form in a graph."""
-        whole = self.numbers.ndim == 2 or x.ndim == self.numbers.ndim
         return (
-            whole
+            (self.numbers.ndim == 2 or x.ndim == self.numbers.ndim)
             and x.device.type == "cpu"
             and x.numel() > 0
             and not (torch.is_grad_enabled() and x.requires_grad)
