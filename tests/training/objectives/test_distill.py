@@ -172,3 +172,25 @@ def test_what_does_not_fit_is_refused_before_the_work(tmp_path):
     wide = Distill(model=network(), teacher=network(classes=3))
     with pytest.raises(UsageError, match="answers with shape"):
         next(wide.losses((torch.ones(2, 3), torch.zeros(2).long())))
+
+
+@pytest.mark.oracle("distill")
+def test_of_masks_each_pixel_is_an_example():
+    """Of classes in the second dimension; a pixel without a label does not count."""
+    student, teacher, (x, y) = example()
+    pixels = x[:6].T.reshape(1, 3, 2, 3), y[:6].reshape(1, 2, 3).clone()
+    pixels[1][0, 1, 2] = -100
+
+    class Over(nn.Module):
+        def __init__(self, model):
+            super().__init__()
+            self.inner = model
+
+        def forward(self, x):
+            return self.inner(x.movedim(1, -1)).movedim(-1, 1)
+
+    own = Distill(model=Over(student), teacher=Over(teacher))
+    (found,) = own.losses(pixels)
+    (rows,) = Distill(model=student, teacher=teacher).losses((x[:6], y[:6]))
+    torch.testing.assert_close(found.value.flatten()[:5], rows.value[:5], rtol=1e-12, atol=1e-12)
+    assert found.weight.flatten().tolist() == [1.0] * 5 + [0.0]

@@ -85,7 +85,12 @@ def compress_steps(
     bundles = [original]
     for number, step in enumerate(chosen, start=1):
         place = home / "steps" / f"{number}-{step.spec.name}"
-        bundles.append(_done(bundles[-1], step, data, place, original, progress))
+        try:
+            bundles.append(_done(bundles[-1], step, data, place, original, progress))
+        except UsageError:
+            if not any(file.is_file() for file in (home / "steps").rglob("*")):
+                shutil.rmtree(home)  # the first step was refused: nothing is left
+            raise
     if (home / "bundle").exists():
         shutil.rmtree(home / "bundle")
     shutil.copytree(bundles[-1].path, home / "bundle")

@@ -2,8 +2,9 @@
 
 First the weights are rounded, which takes no training: to half precision, to eight bits, to whole
 numbers throughout. Then a quarter, a half, three quarters of the channels go (of a Transformer, of
-the heads); what is left learns from the original and is rounded, too. Of what is within the budget
-the best on the held-back examples is chosen. Larger cuts are not tried once one is within it.
+the heads); what is left learns from the original (where it names no classes, from the examples
+alone) and is rounded, too. Of what is within the budget the best on the held-back examples is
+chosen. Larger cuts are not tried once one is within it.
 """
 
 import json
@@ -116,8 +117,9 @@ def _ways(
         except UsageError as error:
             left_out[cut] = str(error)
             continue
+        learning = "distill" if model.signature.task.target == "class" else "fine-tune"
         for amount in AMOUNTS:
-            yield amount, (f"{cut}:amount={amount}", f"distill:epochs={epochs}", "quantize-static")
+            yield amount, (f"{cut}:amount={amount}", f"{learning}:epochs={epochs}", ROUNDINGS[-1])
         return
 
 

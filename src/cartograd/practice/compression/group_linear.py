@@ -205,7 +205,10 @@ def replaced(model: nn.Module, choose: Choose, /, *, bits: int, group: int) -> n
         if isinstance(layer, nn.Linear)
     ]
     if not found:
-        raise UsageError("this model has no linear layer left whose weights could be rounded")
+        raise UsageError(
+            "this model has no linear layer left whose weights could be rounded; quantize-static "
+            "rounds convolutions, too"
+        )
     chosen: dict[int, GroupLinear] = {}  # a layer that stands in two places is one layer still
     for part, name, whole, layer in found:
         if id(layer) not in chosen:

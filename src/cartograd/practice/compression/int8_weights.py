@@ -94,7 +94,10 @@ def int8_weights(
     if isinstance(made, nn.Linear):
         return Int8Linear(made.weight.detach(), bias_of(made))
     if not any(isinstance(part, nn.Linear) for part in made.modules()):
-        raise UsageError("this model has no linear layer left whose weights could be rounded")
+        raise UsageError(
+            "this model has no linear layer left whose weights could be rounded; quantize-static "
+            "rounds convolutions, too"
+        )
     for part in list(made.modules()):
         for name, layer in part.named_children():
             if isinstance(layer, nn.Linear):

@@ -15,7 +15,7 @@ the logits and nothing is put in its place: alpha KL(softmax(v) || softmax(z)) /
 nothing, since a factor of both distributions leaves their ratio alone: T is a weight then.
 
 Shapes: a batch is (inputs ..., targets): inputs `b ...`, targets `b *n` of class numbers (-100 does
-not count); logits `b *n k` of both models, which see the same inputs.
+not count); logits `b *n k` of both models, of masks `b k y x`; both see the same inputs.
 
 Departures: the paper weighs the two parts by hand; here their weights add to one. Validation
 measures the cross-entropy with the labels alone, so that runs with and without a teacher compare.
@@ -77,7 +77,7 @@ class Distill(nn.Module):
     """Cross-entropy with the labels, and the divergence from a teacher's softened answers.
 
     Args:
-        model: the student; gives logits, `b ... k`.
+        model: the student; gives logits, `b ... k`, or of masks `b k y x`.
         teacher: the folder of a run or bundle, or a module; gives logits for the same classes.
         temperature: what the logits of both are divided by.
         alpha: share of the teacher's part; 1 leaves the labels out.
@@ -113,7 +113,7 @@ class Distill(nn.Module):
         *inputs, targets = batch
         logits, counted, hard = self._hard(inputs, targets)
         with torch.no_grad():
-            known = answered(self._teacher[0], self._teacher[0](*inputs), None)
+            known = _classes_last(answered(self._teacher[0], self._teacher[0](*inputs), None))
         if known.shape != logits.shape:
             raise UsageError(
                 f"distill: the teacher answers with shape {tuple(known.shape)} and the model with "
@@ -141,7 +141,7 @@ class Distill(nn.Module):
 
     def _hard(self, inputs: list[Tensor], targets: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
         """The student's logits, which positions count (None for all) and their cross-entropy."""
-        logits = answered(self.model, self.model(*inputs), None)
+        logits = _classes_last(answered(self.model, self.model(*inputs), None))
         if targets.is_floating_point() or logits.shape[:-1] != targets.shape:
             raise UsageError(
                 f"distill: targets of {targets.dtype} and shape {tuple(targets.shape)} for answers "
@@ -161,6 +161,11 @@ class Distill(nn.Module):
         """Move and cast the teacher with the student."""
         self._teacher[0]._apply(fn, recurse)
         return super()._apply(fn, recurse)
+
+
+def _classes_last(logits: Tensor) -> Tensor:
+    """Logits whose last dimension counts the classes; of masks, `b k y x`, the second does."""
+    return logits.movedim(1, -1) if logits.ndim == 4 else logits
 
 
 def _check_alike(student: nn.Module, teacher: nn.Module) -> None:
