@@ -43,7 +43,9 @@ def _fitted(spec: str, task: str, objective: str, **told: Any) -> Callable[[Time
 
         x, y = _examples(task)
         few = x[:ROWS], y[:ROWS]
-        kind = {"kind": "image", "bounds": (0.0, 1.0)} if x.ndim == 4 else {}
+        kind: dict[str, Any] = {"standardise": False}  # as in the plain loops
+        if x.ndim == 4:  # which have pictures from -1 to 1
+            kind = {"kind": "image", "bounds": (0.0, 1.0)}
         data = own_targets(cg.tensors(x, y, valid=few, test=few, **kind), task, **told)
         learned = cg.build(
             objective, kind="objective", model=cg.build(spec, signature=data.signature)

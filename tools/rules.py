@@ -47,7 +47,7 @@ ALLOWED = {
     ): "a user's sampler or dataset is asked what it has",
     (
         "CG008",
-        "src/cartograd/engine/optim/player.py",
+        "src/cartograd/engine/optim/fused_step.py",
     ): "a foreign optimizer's step may be no function",
     ("CG008", "src/cartograd/engine/loop/stepper.py"): "an objective's `after_step` is optional",
     ("CG008", "src/cartograd/engine/inputs/stream.py"): "batches may be any iterable, or ours",

@@ -8,24 +8,19 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.autograd import graph, profiler
-from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
+from torch.autograd import graph
 
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.spec import Spec
 from cartograd.engine.distributed.process_group import ProcessGroup, SingleProcess
 from cartograd.engine.optim.average import Average
+from cartograd.engine.optim.fused_step import PLAIN, FusedStep
 from cartograd.engine.optim.groups import SCALE
 from cartograd.engine.optim.optimizers import for_module, spare, undecayed
 from cartograd.engine.optim.schedule import Schedule
 
 Clip = Callable[[Sequence[Tensor], Sequence[Tensor], Tensor], list[Tensor]]
 """`clip(gradients, weights, norm)` gives the clipped gradients: see `training.clipping`."""
-
-_PLAIN = (Tensor, nn.Parameter)
-"""Tensors of no subclass: torch need not ask whether one has a backward pass of its own."""
-_HOOKED = torch.optim.Optimizer.profile_hook_step(lambda _: None).__code__
-"""What torch wraps around an optimizer's step to name it for its profiler and to call hooks."""
 
 
 class Player:
@@ -69,6 +64,7 @@ class Player:
         self.optimizer = for_module(spec, module, given=given, muon=muon or "hidden")
         if decay == "matrices" and isinstance(spec, str | Spec):
             spare(self.optimizer, undecayed(module))
+        self._fused = FusedStep(self.optimizer)
         self.schedule: Schedule | None = None
         self.average: Average | None = None
         self.clip, self.scaler = clip, scaler
@@ -77,7 +73,7 @@ class Player:
         self.slowed = 1.0
         self._gradient: tuple[Any, Tensor] | None = None
         self._inputs = None if self.processes.sharded else tuple(self.params)
-        self._plain = all(type(p) in _PLAIN for p in self.params)
+        self._plain = all(type(p) in PLAIN for p in self.params)
 
     def backward(
         self, value: Float[Tensor, "..."], weight: float | Float[Tensor, "..."], /
@@ -172,7 +168,7 @@ class Player:
     def _step(self) -> None:
         """The optimizer's step, with a lower rate after going back to a checkpoint."""
         if self.slowed == 1.0:
-            _stepped(self.optimizer) if self.scaler is None else self.scaler.step(self.optimizer)
+            self._fused() if self.scaler is None else self.scaler.step(self.optimizer)
             return
         rates = [group["lr"] for group in self.optimizer.param_groups]
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
@@ -258,26 +254,6 @@ class Player:
         """The current learning rate; with layer-wise decay that of the last layer."""
         group = self.optimizer.param_groups[0]
         return float(group["lr"]) / group.get(SCALE, 1.0)
-
-
-def _stepped(optimizer: torch.optim.Optimizer, /) -> None:
-    """The optimizer's step, without torch's profiler and hook wrapper when neither is used.
-
-    The name for the profiler and the calls of hooks take a tiny network's step a tenth of its time.
-    """
-    step = type(optimizer).step
-    if (
-        getattr(step, "__code__", None) is not _HOOKED
-        or "step" in optimizer.__dict__
-        or optimizer._optimizer_step_pre_hooks
-        or optimizer._optimizer_step_post_hooks
-        or _global_optimizer_pre_hooks
-        or _global_optimizer_post_hooks
-        or profiler._is_profiler_enabled
-    ):
-        optimizer.step()
-    else:
-        step.__wrapped__(optimizer)  # pyright: ignore[reportFunctionMemberAccess]
 
 
 def rates(players: Mapping[str, Player], /) -> dict[str, float]:
