@@ -3,6 +3,7 @@
 import json
 import shlex
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,18 +12,21 @@ import cartograd as cg
 from cartograd.apps.auto import auto as auto_module
 from cartograd.apps.auto import candidates as candidates_module
 from cartograd.apps.auto import search as search_module
+from cartograd.apps.auto import timed as timed_module
 from cartograd.apps.auto.averaged import averaged, together
 from cartograd.apps.auto.candidates import Candidate, candidates
 from cartograd.apps.auto.folds import Folds, folds
 from cartograd.apps.auto.judged import Judged
 from cartograd.apps.auto.remembered import remembered
 from cartograd.apps.auto.search import Search
+from cartograd.apps.auto.timed import Timed
 from cartograd.apps.auto.tried import Tried
 from cartograd.apps.cli import auto as auto_command
 from cartograd.apps.load import source
 from cartograd.apps.load.choice import choice
 from cartograd.apps.load.source import read_once
 from cartograd.core.registry import find
+from cartograd.core.spec import Spec
 from cartograd.training.transfer import freeze
 
 TABLE = "breast-cancer"
@@ -209,26 +213,80 @@ def test_of_equally_many_right_answers_the_less_sure_are_worse():
     assert [one.name for one in by_count.ranked(judged)] == ["sure", "lucky", "held"]
 
 
-@pytest.mark.untyped
-def test_a_few_epochs_are_let_through_and_the_end_is_kept(tmp_path, monkeypatch):
-    """Of 100 seconds 40 are the first round's; an epoch takes 6, so that a third has part in it."""
-    search = Search(TABLE, tmp_path / "search", 100.0, None, 0, print)
-    monkeypatch.setattr(search_module, "probe", lambda plan, *_, **__: (0, 6 * plan, 0))
-    monkeypatch.setattr(search_module, "planned", lambda *_, **__: Epochs(20))
-    assert search.left == pytest.approx(90, abs=1)
-    assert search._epochs(FEW[1], (10.0, 20.0), 1)[0] == 3
-    assert search._epochs(FEW[1], (60.0, 20.0), 1)[0] == 10
-    search.tried.append(Tried("1-1", "mlp", score=0.5))
-    assert search._epochs(FEW[1], (1.0, 2.0), 1) == (1, 6.0)
-    search.began -= 70
+@pytest.fixture
+def timed(monkeypatch):
+    """Of 100 seconds all are left; an epoch takes six, and twenty are usual."""
+    monkeypatch.setattr(timed_module, "probe", lambda plan, *_, **__: (0, 6 * plan, 0))
+    monkeypatch.setattr(timed_module, "planned", lambda *_, **__: Epochs(20))
+    return Timed(TABLE, 0, lambda: 0.0, lambda: 100.0)
+
+
+def test_a_few_epochs_are_let_through(timed):
+    assert timed.fits(FEW[1], (10.0, 20.0), most=1, first=False) == (3, 18.0)
+    assert timed.fits(FEW[1], (60.0, 20.0), most=1, first=False)[0] == 10
+    assert timed.fits(FEW[1], (1.0, 2.0), most=1, first=False) == (1, 6.0)
+    timed.left = lambda: 20.0
     with pytest.raises(cg.UsageError, match="an epoch takes about 6"):
-        search._epochs(FEW[1], (1.0, 2.0), 1)
+        timed.fits(FEW[1], (1.0, 2.0), most=1, first=False)
+
+
+def test_where_no_two_have_a_few_epochs_the_first_has_the_time(timed):
+    """Two with eight would take 96 seconds."""
+    said = []
+    timed.said = said.append
+    assert timed.fits(FEW[1], (10.0, 20.0), most=1, first=True)[0] == 3
+    assert not said
+    timed.left = lambda: 45.0
+    assert timed.fits(FEW[1], (10.0, 20.0), most=1, first=True)[0] == 7
+    assert "no two could have 8 each" in said[0]
+
+
+def test_all_weights_of_what_was_looked_at_are_not_timed_in_vain(timed):
+    timed.looks[FEW[1].model] = 0.5
+    with pytest.raises(cg.UsageError, match="takes more than 6 min 40 s, and no time was left"):
+        timed.fits(FEW[1], (0.0, 0.0), most=1, first=False)
+
+
+@pytest.mark.untyped
+def test_a_candidate_is_not_trained_again_for_no_longer(tmp_path, timed):
+    search = Search(TABLE, tmp_path / "search", 600.0, None, 0, print)
+    search.timed = timed
+    search.tried.append(Tried("1-1", FEW[1].model, {**FEW[1].settings, "epochs": 3, "seed": 0}))
+    assert search._epochs(FEW[1], (24.5, 0.0), 2)[0] == 4
+    with pytest.raises(cg.UsageError, match="3 epochs fit, and it had 3"):
+        search._epochs(FEW[1], (20.0, 0.0), 2)
+
+
+def test_what_grows_gets_fewer_trees_where_all_do_not_fit(monkeypatch):
+    """Ten seconds to begin with, and two for each tree."""
+    said = []
+    timed = Timed(TABLE, 0, lambda: 0.0, lambda: 200.0, said.append)
+    monkeypatch.setattr(Timed, "_grows", lambda *given: 10.0 + 2 * given[-1])
+    some = Candidate("boosted-trees:trees=300,depth=3", once=True)
+    assert timed.grown(some).model == "boosted-trees:trees=44,depth=3"
+    assert "300 trees take about 10 min" in said[0]
+    timed.left = lambda: 10_000.0
+    assert timed.grown(some) == some
+    timed.left = lambda: 50.0
+    with pytest.raises(cg.UsageError, match="growth cannot stop"):
+        timed.grown(some)
+
+
+def test_growth_is_timed_on_some_rows(monkeypatch):
+    monkeypatch.setattr(timed_module, "ROWS", 100)
+    ticks = iter(range(99))
+    timed = Timed(TABLE, 0, lambda: float(next(ticks)), lambda: 200.0)
+    data = cg.dataset(TABLE)
+    rows = len(range(0, len(data.train), len(data.train) // 100))
+    spec = Spec.parse("boosted-trees:trees=5")
+    assert timed._grows(FEW[0], spec, 2) == pytest.approx(len(data.train) / rows)
 
 
 class Epochs(int):
     """A plan of which only the epochs are asked, which times as many."""
 
     model = torch.nn.Linear(2, 2)
+    data = SimpleNamespace(train=range(400))
 
     def value(self, _):
         return int(self)
@@ -240,6 +298,8 @@ def test_a_training_that_is_under_way_at_the_end_is_cut_short(tmp_path):
     search.began -= 10_000
     done = search._trained(Tried("1-1", "mlp:widths=[4]", {"epochs": 9}), 0.0)
     assert done.cut
+    again = Judged(data, TABLE).score(tmp_path / "search" / "1-1")  # of the bundle
+    assert (done.score, done.loss) == pytest.approx(again)
     assert len(cg.load(tmp_path / "search" / "1-1").about) > 0
     assert done.score > 0
 
@@ -303,6 +363,13 @@ def test_a_text_is_read_once_however_it_is_filled_up():
         net(x).sum().backward()
         assert net.head.weight.grad.any()
     assert len(kept) == 2
+    net.eval()
+    with remembered(net, kept, headed=True):
+        assert torch.allclose(net(x), usual, atol=1e-6)
+        assert torch.allclose(net(x[:1]), usual[:1], atol=1e-6)
+        kept.update(dict.fromkeys(kept, torch.zeros(8)))
+        assert torch.allclose(net(x), net.head.bias.expand(3, -1))  # nothing is asked again
+        assert torch.allclose(net(x[:1]), usual[:1], atol=1e-6)  # but one alone, which is timed
 
 
 def test_a_tree_grows_once(cli_run, tmp_path):

@@ -4,7 +4,9 @@ import math
 import shlex
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from cartograd.apps.auto.averaged import averaged, together
 from cartograd.apps.auto.candidates import absent, candidates
 from cartograd.apps.auto.judged import Judged
 from cartograd.apps.auto.leaderboard import Leaderboard, Line
+from cartograd.apps.auto.remembered import remembered
 from cartograd.apps.auto.search import STATE, Search
 from cartograd.apps.auto.tried import Tried
 from cartograd.apps.check.kept import keep_card
@@ -21,7 +24,7 @@ from cartograd.apps.load.source import read_once
 from cartograd.apps.verbs.evaluate import evaluate
 from cartograd.core.errors import UsageError, unknown
 from cartograd.engine.files import bundle
-from cartograd.engine.files.bundle import write_bundle
+from cartograd.engine.files.bundle import Bundle, write_bundle
 from cartograd.practice.metrics.interval import interval
 
 BEST = "best"
@@ -93,8 +96,9 @@ def _searched(search: Search, chosen: Choice, minutes: float) -> Leaderboard:
     _keep(counts, place, judged, chosen.word)
     members = counts if len(counts) > 1 else {}
     usual = chosen.data.signature.task.usual_metrics(chosen.data.signature.classes)
-    names = dict.fromkeys([*usual, judged.metric])
-    best = evaluate(place / BEST, chosen.word, part="test", metrics=tuple(names))
+    names = tuple(dict.fromkeys([*usual, judged.metric]))
+    with _best(search, ranked, counts) as kept:
+        best = evaluate(kept, chosen.word, part="test", metrics=names)
     words = ["cartograd", "train", "auto", "--data", str(chosen.word), "--minutes", f"{minutes:g}"]
     found = Leaderboard(
         data=str(chosen.word) if isinstance(chosen.word, str) else chosen.data.name,
@@ -113,6 +117,27 @@ def _searched(search: Search, chosen: Choice, minutes: float) -> Leaderboard:
     )
     found.write()
     return found
+
+
+@contextmanager
+def _best(search: Search, ranked: Sequence[Tried], counts: dict[str, int]) -> Iterator[Bundle]:
+    """The bundle that is kept; what frozen parts have said of test examples is not asked again.
+
+    It is held against the quick model, without which its trainings did.
+    """
+    found = bundle.load(search.folder / BEST)
+    own: Any = found.model.model
+    members = own.members if len(counts) > 1 else [own]
+    with ExitStack() as stack:
+        for member, name in zip(members, counts, strict=True):
+            still, headed = search.judged.still.get(search.folder / name, ([], False))
+            said = search.said_before[next(one.model for one in ranked if one.name == name)]
+            if said and still:
+                for named, weight in member.named_parameters():
+                    weight.requires_grad_(named not in still)
+                stack.enter_context(remembered(member, said, headed=headed))
+        settings = {**found.about.get("settings", {}), "yardstick": "auto"}
+        yield replace(found, about=found.about | {"settings": settings})
 
 
 def _place(name: str, folder: str | Path | None, resume: bool) -> Path:

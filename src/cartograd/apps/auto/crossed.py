@@ -32,8 +32,12 @@ class Searching(Protocol):
     judged: Judged
     tried: list[Tried]
     said: Callable[[str], object]
-    said_before: defaultdict[str, Kept]
     clock: Callable[[], float]
+
+    @property
+    def said_before(self) -> defaultdict[str, Kept]:
+        """What frozen parts said of examples, by the weights."""
+        ...
 
     @property
     def left(self) -> float:

@@ -12,8 +12,10 @@ from torch import Tensor
 from cartograd.apps.answers import units
 from cartograd.apps.answers.averaged import measure
 from cartograd.apps.auto.folds import Folds
+from cartograd.apps.auto.remembered import only_learning
 from cartograd.apps.auto.tried import Tried
 from cartograd.apps.load.source import examples_for
+from cartograd.apps.verbs.plan import Plan
 from cartograd.core import registry
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
@@ -56,14 +58,26 @@ class Judged:
         self.sign = -1.0 if card.better == "lower" else 1.0
         self.data, self.word = data, word
         self.folds = Folds(data)
+        self.heard: dict[Path, tuple[Tensor, Tensor]] = {}
+        self.still: dict[Path, tuple[list[str], bool]] = {}
 
     @cached_property
     def loss(self) -> str:
         """The metric that decides between equals."""
         return "rmse" if self.signature.target == "value" else "nll"
 
+    def hear(self, run: Path, plan: Plan, /) -> None:
+        """Keep what a run in memory says of validation examples, and which weights were still."""
+        own = plan.model.model
+        still = [name for name, one in own.named_parameters() if not one.requires_grad]
+        self.still[run] = still, only_learning(own) is not None
+        batches = plan.data.valid.batches(batch_size=256, shuffle=False)
+        self.heard[run] = collect(plan.model, batches)
+
     def answers(self, run: Path, part: str, /) -> tuple[Tensor, Tensor]:
         """What a run says of a part of the data, and what is right."""
+        if part == "valid" and run in self.heard:
+            return self.heard[run]
         found = bundle.load(run)
         examples = self._examples(found, part)
         return collect(found.model, examples.batches(batch_size=256, shuffle=False))

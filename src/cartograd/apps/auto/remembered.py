@@ -72,15 +72,18 @@ def remembers(model: nn.Module, /) -> bool:
 
 
 @contextmanager
-def remembered(model: nn.Module, kept: Kept, /) -> Iterator[None]:
+def remembered(model: nn.Module, kept: Kept, /, *, headed: bool | None = None) -> Iterator[None]:
     """Within it the frozen part of a network computes what it says of an example once.
 
     Args:
         model: a network; one without a frozen part, or with one of several inputs, is as it was.
         kept: what the same weights have said before; what is new is added.
+        headed: whether all but one layer is remembered, of a network that learns no more; found by
+            itself in training mode.
     """
     inner = model.model if isinstance(model, Signed) else model
     head, name = only_learning(inner), largest_frozen(model)
+    head = None if headed is False else head
     if head is not None:
         with _patched(inner, lambda own, x: _headed(own, head, x, kept, inner)):
             yield
@@ -98,7 +101,8 @@ def _patched(part: nn.Module, says: Callable[[Any, Tensor], Tensor]) -> Iterator
 
     def forward(*given: Any, **more: Any) -> Any:
         single = len(given) == 1 and not more and isinstance(given[0], Tensor)
-        if not single or given[0].requires_grad or given[0].device.type != "cpu":
+        alone = single and len(given[0]) == 1  # whose time may be measured
+        if not single or alone or given[0].requires_grad or given[0].device.type != "cpu":
             return own(*given, **more)
         return says(own, given[0])
 

@@ -3,9 +3,9 @@
 The time is cut into shares: a first round for all candidates, a second for the better third with as
 many epochs as they are worth, a third for other seeds of the best, and a rest for measuring. Where
 few examples are held out, the tries of the first two are judged by cross-validation (`folds`).
-How many epochs fit is found by timing real steps of each candidate before it is trained; the number
-stands in its line, so that a line trains the same model again wherever it is run. What a try gave
-is kept in the folder, so that a search that was stopped goes on.
+How many epochs fit is found by timing real steps of each candidate before it is trained (`timed`);
+the number stands in its line, so that a line trains the same model again wherever it is run. What a
+try gave is kept in the folder, so that a search that was stopped goes on.
 
 References:
     Kevin Jamieson, Ameet Talwalkar. Non-stochastic best arm identification and hyperparameter
@@ -13,7 +13,6 @@ References:
 """
 
 import json
-import math
 import shutil
 import time
 from collections import defaultdict
@@ -23,23 +22,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from cartograd.apps.answers import units
 from cartograd.apps.auto.candidates import Candidate
 from cartograd.apps.auto.crossed import FOLDED, crossed
 from cartograd.apps.auto.judged import Judged
-from cartograd.apps.auto.remembered import Kept, remembered, remembers
+from cartograd.apps.auto.remembered import Kept, remembered
+from cartograd.apps.auto.timed import HALF, Part, Timed
 from cartograd.apps.auto.tried import Tried
 from cartograd.apps.auto.until import Until
 from cartograd.apps.check.kept import JSON, PAGE
 from cartograd.apps.load.runs import look
-from cartograd.apps.verbs.cost import probe
-from cartograd.apps.verbs.plan import Plan, planned
+from cartograd.apps.verbs.plan import planned
 from cartograd.apps.verbs.train import run, train
 from cartograd.core.errors import UsageError
 from cartograd.core.files import write_file
 from cartograd.engine.logging.run_folder import is_run, made
-from cartograd.engine.loop.evaluate import collect
-from cartograd.engine.loop.fit import fit
 
 SHARES = (0.45, 0.25)
 """Of the time, for the first and the second round; the third has the rest."""
@@ -48,23 +44,11 @@ MEASURED, LEAST, MOST = 0.1, 4.0, 0.25
 """Share of the time in which nothing is trained any more, for averages and test examples; at least
 so many seconds, if these are not more than another share."""
 
-FEW, HALF, ALONE = 8, 0.5, 0.25
-"""After fewer epochs a candidate tells little. It gets so many where they take at most this share
-of the round's time that is left, though its part is smaller; and one where that takes at most the
-other share of all that is left."""
-
 KEPT = 3
 """One of so many candidates comes to the second round."""
 
 BEST, SEEDS = 3, 3
 """The third round: the best so many, each with so many more seeds, while there is time."""
-
-STEPS_TIMED = 0.3
-"""Seconds for which steps of a candidate are timed, and of its part of the time a tenth at most."""
-
-LOOKED, SEEN, BLINK = 32, 0.8, 0.01
-"""Examples that are timed, the share of different ones that are all of them, and seconds of which
-clocks say too little."""
 
 ENDED = ("finished", "early", "callback")
 """States of a run that goes on no more."""
@@ -86,8 +70,8 @@ class Search:
         began: when the time began to run, by the clock.
         clock: in seconds; of the wall, or of the processor.
         tried: what there is, in order.
-        said_before: what frozen parts of published weights said of examples, by the weights.
-        beside: seconds that a try takes besides its steps, at least: reading, measuring, writing.
+        again: seconds that a try would take once more, with another seed, by its name.
+        timed: how long candidates take.
     """
 
     data: Any
@@ -99,15 +83,20 @@ class Search:
     began: float = field(default_factory=time.monotonic)
     clock: Callable[[], float] = time.monotonic
     tried: list[Tried] = field(default_factory=list)
-    beside: float = math.inf
-    said_before: defaultdict[str, Kept] = field(default_factory=lambda: defaultdict(dict))
+    again: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.timed = Timed(self.data, self.seed, self.clock, lambda: self.left, self.said)
         with suppress(OSError, ValueError, TypeError, KeyError):
             kept = json.loads((self.folder / STATE).read_text(encoding="utf-8"))
             self.tried = [Tried(**one) for one in kept["tried"]]
         self._write()
         self.began -= sum(one.seconds for one in self.tried)
+
+    @property
+    def said_before(self) -> defaultdict[str, Kept]:
+        """What frozen parts of published weights said of examples, by the weights."""
+        return self.timed.said_before
 
     @property
     def left(self) -> float:
@@ -129,9 +118,9 @@ class Search:
             first = crossed(self, first, FOLDED[0])
         good = self.judged.ranked(first)
         chosen = good[: max(1, -(-len(good) // KEPT))]
-        again = [self._candidate(one, candidates) for one in chosen]
+        again = [self._candidate(one, candidates) for one in chosen if "epochs" in one.settings]
         share = SHARES[1] / 2 if few else SHARES[1]
-        second = self._round(2, [one for one in again if not one.once], share)
+        second = self._round(2, again, share)
         if few:
             crossed(self, second, FOLDED[1])
         finalists = self._unlike(self.judged.ranked(self.tried))[:BEST]
@@ -151,10 +140,13 @@ class Search:
 
     @staticmethod
     def _candidate(one: Tried, candidates: Sequence[Candidate]) -> Candidate:
-        return next(
-            x for x in candidates
-            if x.model == one.model and all(one.settings.get(k) == v for k, v in x.settings.items())
-        )  # fmt: skip
+        return next(x for x in candidates if Search._is(one, x))
+
+    @staticmethod
+    def _is(one: Tried, of: Candidate) -> bool:
+        """Whether a try is one of a candidate."""
+        own = {key: x for key, x in one.settings.items() if key not in ("epochs", "seed")}
+        return one.model == of.model and own == dict(of.settings)
 
     def _round(self, number: int, candidates: Sequence[Candidate], share: float) -> list[Tried]:
         """Try candidates, each for its part of the round's time."""
@@ -177,65 +169,35 @@ class Search:
         try:
             self._check_time(number)
             if one.once:
+                one = self.timed.grown(one)
                 return self._trained(Tried(name, one.model, settings, number), begun)
             settings["epochs"], takes = self._epochs(one, part, number)
             done = self._trained(Tried(name, one.model, settings, number), begun)
-            self.beside = min(self.beside, max(0.0, done.seconds - takes))
+            beside = max(0.0, self.again[name] - takes)
+            self.timed.beside = min(self.timed.beside, beside)
             return done
         except UsageError as error:
             return self._note(Tried(name, one.model, settings, number, failed=str(error)), begun)
+
+    def _epochs(self, one: Candidate, part: Part, number: int) -> tuple[int, float]:
+        """How many epochs, and their seconds; in the second round more than there were before."""
+        first = all(x.failed for x in self.tried)
+        epochs, takes = self.timed.fits(one, part, most=number, first=first)
+        same = [x for x in self.tried if not x.failed and self._is(x, one)]
+        had = max((x.settings.get("epochs", 0) for x in same), default=0)
+        if epochs <= had:
+            raise UsageError(f"not tried again: {epochs} epochs fit, and it had {had} before")
+        return epochs, takes
 
     def _check_time(self, number: int) -> None:
         if self.left <= 0 and any(not one.failed for one in self.tried):
             raise UsageError(f"not tried: the time was up before it (round {number})")
 
-    def _epochs(self, one: Candidate, part: tuple[float, float], number: int) -> tuple[int, float]:
-        """As many epochs as fit into its part of the time, by timing some steps, and the time.
-
-        Args:
-            one: the candidate.
-            part: its part of the round's time, and the most that a few epochs may take.
-            number: of the round.
-        """
-        plan = planned(one.model, self.data, **{**one.settings, "seed": self.seed})
-        usual = int(plan.value("epochs"))
-        with remembered(plan.model, self.said_before[one.model]):
-            if remembers(plan.model) and self._looks(plan, self.said_before[one.model]):
-                return (usual if number == 1 else 2 * usual), 0.0
-            begun, wall = self.clock(), time.perf_counter()
-            one_takes = probe(plan, 1.0, least=min(STEPS_TIMED, part[0] / 10))[1] / usual
-            if (passed := time.perf_counter() - wall) > BLINK:
-                one_takes *= (self.clock() - begun) / passed
-        spare = self.beside if math.isfinite(self.beside) else 0.0
-        fits, few = (int((x - spare) / max(one_takes, 1e-9)) for x in part)
-        fits = max(fits, min(FEW, few))
-        needed = any(not x.failed for x in self.tried)
-        if fits < 1 and needed and one_takes > ALONE * self.left:
-            own = units.seconds(part[0])
-            left = f"its part of the time is {own}" if part[0] else "no time was left"
-            raise UsageError(
-                f"not tried: an epoch takes about {units.seconds(one_takes)}, and {left}"
-            )
-        epochs = max(1, min(fits, usual if number == 1 else 2 * usual))
-        return epochs, epochs * one_takes
-
-    def _looks(self, plan: Plan, kept: Kept) -> bool:
-        """Let the frozen part look at all examples where there is time; epochs then take none."""
-        data, begun = plan.data, 0.0
-        if not kept:
-            for rows in range(4), range(4, min(4 + LOOKED, len(data.train))):  # the first is slower
-                begun = self.clock()
-                collect(plan.model, data.train.select(rows).batches(shuffle=False))
-            takes = (self.clock() - begun) / LOOKED * (len(data.train) + len(data.valid))
-            if takes < HALF * self.left:
-                options = replace(plan.options, epochs=1, schedule=None, patience=None)
-                fit(plan.objective, plan.batches(), options=options, **plan.validation())
-        return len(kept) > SEEN * (len(data.train) + len(data.valid))
-
     def _seed(self, best: Tried, seed: int) -> None:
         """One more seed of one of the best, if there is time for it."""
         name = f"{best.name}-seed{seed}"
-        if any(x.name == name for x in self.tried) or best.seconds > self.left:
+        takes = self.again.get(best.name, best.seconds)
+        if any(x.name == name for x in self.tried) or takes > self.left:
             return
         one = Tried(name, best.model, {**best.settings, "seed": seed}, 3)
         begun = self.clock()
@@ -247,7 +209,7 @@ class Search:
     def _trained(self, one: Tried, begun: float) -> Tried:
         """The run of a try, and what it reached."""
         self.said(f"{one.name}: {one.model}, {_plain(one.settings)}")
-        place, cut = self.folder / one.name, False
+        place, cut, started = self.folder / one.name, False, self.clock()
         if is_run(place) and look(place).state not in ENDED:
             train(None, folder=place, resume=True, yardstick="none")
         elif not is_run(place):
@@ -256,6 +218,7 @@ class Search:
             plan = planned(one.model, self.data, **settings)
             with remembered(plan.model, self.said_before[one.model]):
                 done = run(plan, folder=place, callbacks=[until], report=False)
+                self.judged.hear(place, plan)
             if done.stopped == "interrupted":
                 raise KeyboardInterrupt
             cut = done.stopped == "callback"
@@ -263,6 +226,7 @@ class Search:
                 if (self.folder / name).is_file():
                     shutil.copy(self.folder / name, place / name)
         score, loss = self.judged.score(place)
+        self.again[one.name] = self.clock() - started
         return self._note(replace(one, score=score, loss=loss, cut=cut), begun)
 
     def change(self, one: Tried, /) -> None:

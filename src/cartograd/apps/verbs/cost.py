@@ -1,7 +1,7 @@
 """Estimate the cost of a training run before it begins."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -135,13 +135,21 @@ class _First:
         return islice(self.batches.epoch(number, seed=seed, start=start), self.count - start)
 
 
-def probe(plan: Plan, flops: float, /, *, least: float = PROBE) -> tuple[float, float, int]:
+def probe(
+    plan: Plan,
+    flops: float,
+    /,
+    *,
+    least: float = PROBE,
+    clock: Callable[[], float] = time.perf_counter,
+) -> tuple[float, float, int]:
     """Time some real steps on this machine; the plan's model is changed by them.
 
     Args:
         plan: of the run.
         flops: of a step for one example, as `cost` counts them.
         least: seconds for which steps are timed, if there are so many.
+        clock: by which they are.
 
     Returns:
         Seconds for a step, estimated seconds for the whole run with its validation, and how many
@@ -157,23 +165,24 @@ def probe(plan: Plan, flops: float, /, *, least: float = PROBE) -> tuple[float, 
     batches = plan.batches(rows)
 
     def seconds(count: int) -> float:
-        start = time.perf_counter()
+        start = clock()
         fit(plan.objective, _First(batches, count), options=options)
-        return (time.perf_counter() - start) / count
+        return clock() - start
 
     seconds(1 if rows < size else min(2, whole))  # the first steps load libraries and are slower
-    step = seconds(1)
-    if step < least:
-        step = seconds(min(len(batches), max(5, round(least / step))))
+    once = step = seconds(1)
+    if once < least and (count := min(len(batches), max(5, round(least / once)))) > 1:
+        more = seconds(count)  # a fit takes time besides its steps, too
+        step = max((more - once) / (count - 1), more / count / 2)
     step *= size / rows
     valid = plan.data.valid
     least = at_once(plan.data.signature)
     few = min(least, len(valid), most)
-    start = time.perf_counter()
+    start = clock()
     collect(
         plan.model, valid.select(range(few)).batches(batch_size=least), device=plan.value("device")
     )
-    check = (time.perf_counter() - start) / few * len(valid)
+    check = (clock() - start) / few * len(valid)
     return step, plan.value("epochs") * (whole * step + check), rows
 
 
