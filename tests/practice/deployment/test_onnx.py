@@ -11,7 +11,7 @@ from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed, sign
-from cartograd.engine.files import onnx_session
+from cartograd.engine.files import onnx_parts, onnx_session
 from cartograd.engine.files.onnx_session import session
 from cartograd.practice.deployment import onnx as file
 from cartograd.practice.deployment.onnx import onnx, signature_in
@@ -169,7 +169,7 @@ def test_a_file_is_replaced_whole(tmp_path, monkeypatch):
     def full(*args):
         raise UsageError("cannot write: No space left on device")
 
-    monkeypatch.setattr(file, "write_file", full)
+    monkeypatch.setattr(onnx_parts, "write_file", full)
     with pytest.raises(UsageError, match="No space left"):
         onnx(model, path)
     assert path.read_text() == "old"
@@ -189,7 +189,7 @@ def test_what_cannot_be_exported_is_refused(tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="has no signature"):
         onnx(nn.Linear(3, 3), tmp_path / "m.onnx")
     monkeypatch.setattr(file, "LARGEST", 100)
-    with pytest.raises(UsageError, match="larger than the 2 GB"):
+    with pytest.raises(UsageError, match="graph alone is larger than the 2 GB"):
         onnx(sign(nn.Linear(3, 3), vector), tmp_path / "m.onnx")
     same = Signature((Port("x", "vector", (3,)), Port("x", "vector", (3,))), vector.outputs)
     with pytest.raises(UsageError, match="a different name for each"):

@@ -12,13 +12,13 @@ from typing import Any
 from cartograd.apps.load.as_told import model_as_told
 from cartograd.apps.load.told import Told, check_whole, told
 from cartograd.core.errors import UsageError
-from cartograd.core.files import hashed
 from cartograd.core.paths import is_there
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed, check_one, whole
 from cartograd.data.text.tokenizer import Tokenizer
 from cartograd.engine.files.bundle import Bundle
-from cartograd.engine.files.onnx_session import TOLD, check_alone, named_session
+from cartograd.engine.files.onnx_parts import parts, whole_hash
+from cartograd.engine.files.onnx_session import TOLD, named_session
 from cartograd.engine.files.program import Program
 
 
@@ -55,7 +55,7 @@ def onnx_file(path: Path, /) -> Bundle:
     """
     if not is_there(path):
         raise UsageError(f"{path} does not exist; expected an ONNX file")
-    check_alone(path)
+    beside = parts(path)
     made = named_session(path)
     known = described(path, made)
     if known.signature is not None:
@@ -65,14 +65,14 @@ def onnx_file(path: Path, /) -> Bundle:
                 f"{path} takes {', '.join(names)}, and its signature names "
                 f"{len(known.signature.inputs)} inputs: it was changed since it was written"
             )
-        model = whole(Program(path, made), known.signature)
+        model = whole(Program(path, made, beside=beside), known.signature)
         model.tokenizer = known.tokenizer
     else:
         assert known.said is not None
         model = model_as_told(path, made, known.said, known.where)
     _check(path, model)
     about = {"onnx": str(path), "parameters": known.parameters}
-    return Bundle(model, model.signature, None, {}, about, hashed(path), path)
+    return Bundle(model, model.signature, None, {}, about, whole_hash(path, beside), path)
 
 
 def described(path: Path, made: Any, /) -> Described:

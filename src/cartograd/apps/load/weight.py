@@ -12,7 +12,7 @@ def size(model: Signed, /) -> int:
     """Bytes of a model's weights and buffers, or of the file that answers for it."""
     for part in model.modules():
         if isinstance(part, Program):
-            return part.path.stat().st_size
+            return part.size
     tensors = [*model.model.parameters(), *model.model.buffers()]
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 

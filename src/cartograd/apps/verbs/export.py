@@ -19,12 +19,12 @@ from cartograd.core.at_work import scratch_folder
 from cartograd.core.build import build, hyperparameters, resolve
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import inferring
-from cartograd.core.files import write_file
 from cartograd.core.protocols import Exporter
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.engine.files.program import Program, check_code
 from cartograd.engine.files.tensor_files import read_about, read_tensors
+from cartograd.practice.deployment.onnx import copied
 from cartograd.practice.deployment.optimised_onnx import listed
 from cartograd.practice.deployment.parity import PROGRAMS, Beside, beside, reread, written_size
 from cartograd.practice.deployment.parity import check as compare
@@ -101,7 +101,7 @@ def export(
     inner = model.model
     optimises = card.name == OPTIMISES
     if isinstance(inner, Program) and card.name == PLAIN:
-        written = write_file(path, inner.path.read_bytes())
+        written = copied(inner, path)
     else:
         if not optimises:
             check_code(model, "its weights")

@@ -17,6 +17,7 @@ from cartograd.core.at_work import scratch_folder
 from cartograd.core.errors import UsageError
 from cartograd.core.signed import Signed
 from cartograd.core.user_code import WITHOUT, made_by
+from cartograd.engine.files.onnx_parts import parts
 from cartograd.engine.loop.rehearsal import reason
 from cartograd.practice.deployment.onnx import onnx
 from cartograd.practice.deployment.parity import difference
@@ -66,7 +67,8 @@ def _written(model: Signed, path: Path, examples: tuple[Tensor, ...]) -> None:
     """Export, and refuse what answers otherwise."""
     given = examples or specimens(model.signature)
     device = model.output_mean.device
-    onnx(model, path)
+    if parts(onnx(model, path)):
+        raise UsageError("it is larger than the 2 GB that one file can hold")
     found, most = difference(model, path, tuple(one[:8].to(device) for one in given))
     if not found <= most:
         raise UsageError(f"the exported file answers otherwise, by {found:.3g}")

@@ -12,10 +12,14 @@ from typing import Any
 import numpy as np
 
 from cartograd.core.errors import UsageError, first_line
-from cartograd.engine.files.onnx_session import check_alone, needed, options
+from cartograd.engine.files.onnx_parts import parts
+from cartograd.engine.files.onnx_session import needed, options
 
 Values = list[tuple[str, np.ndarray]]
 """Layers by name in the order of the graph, and what they gave."""
+
+WHERE = "session.model_external_initializers_file_folder_path"
+"""What onnxruntime calls the folder of the numbers of a model that is given without a file."""
 
 
 def tapped(path: Path, /) -> Callable[[dict[str, np.ndarray]], Values]:
@@ -28,7 +32,7 @@ def tapped(path: Path, /) -> Callable[[dict[str, np.ndarray]], Values]:
         UsageError: a package is missing, or the file is none that can be run alone; of the
             function, it cannot be run on these inputs.
     """
-    check_alone(path)
+    beside = parts(path)
     needed("onnxruntime")
     import onnx
     import onnxruntime
@@ -39,9 +43,12 @@ def tapped(path: Path, /) -> Callable[[dict[str, np.ndarray]], Values]:
     wanted = [(layer, value) for layer, value in names.items() if value not in last]
     for _, value in wanted:
         proto.graph.output.append(onnx.ValueInfoProto(name=value))
+    chosen = options()
+    if beside:
+        chosen.add_session_config_entry(WHERE, str(path.parent))
     try:
         session = onnxruntime.InferenceSession(
-            proto.SerializeToString(), options(), providers=["CPUExecutionProvider"]
+            proto.SerializeToString(), chosen, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # its errors have no common class of their own
         raise UsageError(f"onnxruntime cannot run {path}: {first_line(error)}") from error

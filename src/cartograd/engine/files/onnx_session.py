@@ -122,7 +122,7 @@ def options() -> Any:
 
 
 def check_alone(path: Path, /) -> None:
-    """Refuse a file that takes numbers from other files: it may come from anyone.
+    """Refuse a file that takes numbers from other files, where one has to be all.
 
     Raises:
         UsageError: it does, it is no ONNX file, or `onnx` is not installed.
@@ -135,11 +135,11 @@ def check_alone(path: Path, /) -> None:
         model = onnx.load(str(path), load_external_data=False)
     except (OSError, ValueError, DecodeError) as error:
         raise UsageError(f"{path} is not an ONNX file: {first_line(error)}") from error
-    if any(one.data_location == onnx.TensorProto.EXTERNAL for one in _tensors(model)):
-        raise UsageError(f"{path} takes numbers from another file, which is not read")
+    if any(one.data_location == onnx.TensorProto.EXTERNAL for one in tensors_in(model)):
+        raise UsageError(f"{path} takes numbers from another file; here one has to hold all")
 
 
-def _tensors(model: Any) -> Iterator[Any]:
+def tensors_in(model: Any, /) -> Iterator[Any]:
     """All constant tensors of a model, those of the graphs inside graphs included."""
     graphs, nodes = [model.graph], [node for one in model.functions for node in one.node]
     while graphs or nodes:

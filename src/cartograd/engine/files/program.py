@@ -23,19 +23,27 @@ class Program(nn.Module):
         path: an ONNX file that takes and gives what a signature says, in the units of its ports.
         made: the file as onnxruntime has it, where it was opened and looked at already.
         output: which of its outputs is the answer; by default the first.
+        beside: files from which it takes numbers, where they were looked at already.
 
     Raises:
         UsageError: onnxruntime cannot run it, it takes numbers from other files, or has no such
             output.
     """
 
-    def __init__(self, path: Path, /, made: Any = None, *, output: str = ""):
+    def __init__(
+        self, path: Path, /, made: Any = None, *, output: str = "", beside: tuple[Path, ...] = ()
+    ):
         super().__init__()
         if made is None:
             check_alone(path)
             made = named_session(path)
-        self.path = path
+        self.path, self.beside = path, beside
         self._run = running(made, path, output=output)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file, and of those from which it takes numbers."""
+        return sum(one.stat().st_size for one in (self.path, *self.beside))
 
     def forward(self, *inputs: Shaped[Tensor, "b ..."]) -> Tensor:
         """The answer.

@@ -1,9 +1,10 @@
-"""ONNX export: the model as one file that other programs and languages can run.
+"""ONNX export: the model as a file that other programs and languages can run.
 
 The model is traced into a graph of standard operations and written with its weights, its
 standardisation, its signature and its tokenizer, so that a runtime in C++, Java or a browser gets
 pixels in and logits out, without Python or torch. The batch (and any other dimension that the
-signature names by a letter) stays free.
+signature names by a letter) stays free. One file holds 2 GB; of a larger model the numbers lie in a
+second one beside it, named by their content: the two belong together.
 
     f_onnx(x) = f_torch(x) up to rounding, for any batch size
 
@@ -45,7 +46,9 @@ from cartograd.core.example import tried
 from cartograd.core.files import write_file
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed, sign, signature_of
+from cartograd.engine.files.onnx_parts import write_onnx
 from cartograd.engine.files.onnx_session import needed
+from cartograd.engine.files.program import Program
 
 CARD = Card(
     name="onnx",
@@ -81,8 +84,8 @@ def onnx(model: nn.Module, path: str | Path, /) -> Path:
 
     Raises:
         UsageError: the `export` extra is not installed, the model has no signature, cannot be
-            traced, takes one length only once it is traced, or does not fit into one file (2 GB),
-            or the file cannot be written.
+            traced, takes one length only once it is traced, or has a graph of more than 2 GB, or
+            the file cannot be written.
     """
     needed("onnx", "onnxscript")
     signed = model if isinstance(model, Signed) else sign(model, signature_of(model))
@@ -130,7 +133,20 @@ def onnx(model: nn.Module, path: str | Path, /) -> Path:
     proto = program.model_proto
     _check_free(signed, proto)
     _describe(proto, signed)
-    return write_file(path, _serialised(proto))
+    return write_onnx(proto, path, most=LARGEST)
+
+
+def copied(program: Program, path: str | Path, /) -> Path:
+    """Write the file of a model that is answered by one, with its numbers, at another place.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    if not program.beside:
+        return write_file(path, program.path.read_bytes())
+    import onnx as package
+
+    return write_onnx(package.load(str(program.path)), path, most=LARGEST)
 
 
 def signature_in(path: str | Path, /) -> Signature:
@@ -185,18 +201,6 @@ def _describe(proto: Any, model: Signed) -> None:
     del proto.metadata_props[:]
     for key, value in about.items():
         proto.metadata_props.add(key=key, value=value)
-
-
-def _serialised(proto: Any) -> bytes:
-    from google.protobuf.message import EncodeError
-
-    try:
-        content = proto.SerializeToString()
-    except (EncodeError, ValueError):
-        content = None
-    if content is None or len(content) > LARGEST:
-        raise UsageError("the model is larger than the 2 GB that one ONNX file can hold")
-    return content
 
 
 def _cause(error: BaseException) -> str:

@@ -11,6 +11,7 @@ from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from cartograd.core.eval_mode import evaluating
+from cartograd.engine.files.onnx_parts import whole_size
 from cartograd.engine.files.onnx_session import session
 from cartograd.engine.files.rebuild import rounding_steps
 from cartograd.engine.files.rebuild import tolerance as rounded
@@ -81,7 +82,7 @@ def check(
         ratio=1 / share,
         low=1 / most,
         high=1 / least,
-        size=Path(path).stat().st_size,
+        size=written_size(Path(path)),
         runtime="the program" if programs else "onnxruntime",
     )
 
@@ -114,6 +115,8 @@ def reread(
 
 def written_size(path: Path, /) -> int:
     """Bytes of a file, or of all files of a folder."""
+    if path.suffix == ".onnx" and path.is_file():
+        return whole_size(path)
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())
 

@@ -17,7 +17,8 @@ from cartograd.apps.replace.forms.signed_form import check_task, labels_of, said
 from cartograd.apps.replace.prepared import ByPort, Preparation
 from cartograd.core.errors import UsageError
 from cartograd.engine.files.onnx_layers import tapped
-from cartograd.engine.files.onnx_session import TYPES, check_alone, named_session
+from cartograd.engine.files.onnx_parts import whole_size
+from cartograd.engine.files.onnx_session import TYPES, named_session
 
 
 class OnnxForm:
@@ -31,7 +32,7 @@ class OnnxForm:
     """
 
     def __init__(self, path: Path, /):
-        check_alone(path)
+        size = whole_size(path)
         self.path, self.session = path, named_session(path)
         self.given = self.session.get_inputs()
         known = described(path, self.session)
@@ -45,7 +46,7 @@ class OnnxForm:
             self.before = ByPort(self.signature.input, self.tokenizer)
             labels = labels_of(self.signature)
         task = self.told.task if self.signature is None else self.signature.task.name
-        self.facts = Facts(str(path), "ONNX file", labels, task, path.stat().st_size)
+        self.facts = Facts(str(path), "ONNX file", labels, task, size)
 
     def meet(self, source: Any, /) -> None:
         """Refuse texts where nothing cuts them into tokens.
