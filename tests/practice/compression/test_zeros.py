@@ -1,4 +1,5 @@
 import copy
+import shutil
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from cartograd.core.narrowed import narrowing_of
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import sign
 from cartograd.engine.files.bundle import load, write_bundle
+from cartograd.engine.files.tensor_files import read_tensors
 from cartograd.practice.compression.prune_magnitude import prune_magnitude
 from cartograd.practice.compression.prune_movement import movement, prune_movement
 from cartograd.practice.compression.prune_snip import prune_snip
@@ -105,6 +107,81 @@ def test_accuracy_falls_as_zeros_grow(tmp_path):
     assert values[0] - values[1] < 0.05 < values[0] - values[3]
     page = found.page.read_text()
     assert all(f"{100 * share:.1f} %" in page for share in shares)
+
+
+@pytest.fixture(scope="module")
+def checkpointed(tmp_path_factory):
+    """A small run that kept what it was after five steps."""
+    folder = tmp_path_factory.mktemp("lottery") / "run"
+    cg.train("mlp:widths=[16]", "moons", epochs=2, seed=0, keep="every=5", yardstick="none",
+             folder=folder)  # fmt: skip
+    return folder
+
+
+@pytest.mark.law("prune-magnitude")
+@pytest.mark.parametrize("scope", ["local", "global"])
+def test_what_is_left_begins_again_where_it_was(scope, checkpointed):
+    trained, place = load(checkpointed).model, checkpointed / "checkpoints" / "step-000000005"
+    at_five = read_tensors(place / "objective.safetensors")
+    masks = []
+    for amount in (0.5, 0.75):
+        method = f"prune-magnitude:amount={amount},scope={scope}"
+        ticket = cg.compress(trained, method=f"{method},rewind={place}").model
+        pruned = cg.compress(trained, method=method).model
+        for name, weight in ticket.state_dict().items():
+            left = pruned.state_dict()[name] != 0
+            assert torch.equal(weight, at_five[f"objective.objective.model.model.{name}"] * left)
+            assert not left.any() or not torch.equal(weight, pruned.state_dict()[name])
+        assert narrowing_of(ticket) == narrowing_of(pruned)
+        masks.append(torch.cat([(ticket.get_parameter(name) != 0).reshape(-1)
+                                for name in narrowing_of(ticket).sparse]))  # fmt: skip
+    assert (masks[1] <= masks[0]).all()
+    assert masks[1].sum() < masks[0].sum()
+
+
+def test_a_ticket_is_trained_in_rounds_and_keeps_its_zeros(checkpointed, tmp_path):
+    start = f"scope=global,rewind={checkpointed / 'checkpoints' / 'step-000000005'}"
+    learns = "fine-tune:epochs=1,yardstick=none"
+    rounds = [f"prune-magnitude:amount={amount},{start}" for amount in (0.5, 0.75)]
+    steps = [rounds[0], learns, rounds[1], learns]
+    found = compress_steps(checkpointed, steps, folder=tmp_path / "small")
+    assert [round(stage.zeros, 2) for stage in found.stages] == [0, 0.5, 0.5, 0.75, 0.75]
+    first, second = (load(stage.path).model.model for stage in found.stages[2::2])
+    for name in narrowing_of(second).sparse:
+        assert not second.get_parameter(name)[first.get_parameter(name) == 0].any()
+
+
+def test_what_began_at_zero_and_is_left_learns(tmp_path):
+    model = network()
+    early = copy.deepcopy(model)
+    torch.nn.init.zeros_(early.model[2].weight)
+    write_bundle(tmp_path / "early", sign(early.model, early.signature))
+    with torch.no_grad():
+        ticket = prune_magnitude(model, amount=0.5, rewind=str(tmp_path / "early")).model
+    assert int((ticket[2].weight != 0).sum()) == 12
+    assert ticket[2].weight.abs().max() < 1e-37
+
+
+@pytest.mark.untyped
+def test_weights_of_another_model_are_refused_before_any_work(checkpointed, tmp_path):
+    def why(rewind, *before):
+        steps = [*before, f"prune-magnitude:rewind={rewind}"]
+        with pytest.raises(UsageError) as told:
+            compress_steps(checkpointed, steps, folder=tmp_path / "none")
+        assert not (tmp_path / "none").exists()
+        return str(told.value)
+
+    assert "there is no such folder; expected a checkpoint" in why(tmp_path / "missing")
+    assert "holds no bundle" in why(tmp_path)
+    small = build("mlp:widths=[8]", kind="model", signature=cg.dataset("moons").signature)
+    write_bundle(tmp_path / "small", small)
+    assert "is of another model" in why(tmp_path / "small")
+    assert "cannot come after prune-channels" in why(checkpointed, "prune-channels")
+    changed = shutil.copytree(checkpointed / "checkpoints" / "step-000000005", tmp_path / "step")
+    with (changed / "objective.safetensors").open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"\x00")
+    assert "was changed or damaged" in why(changed)
 
 
 @pytest.mark.law("prune-snip")

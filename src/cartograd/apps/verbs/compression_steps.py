@@ -13,6 +13,7 @@ from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec, several
+from cartograd.practice.compression.rewinding import early
 
 LEARNING = {"distill": ("temperature", "alpha"), "fine-tune": ()}
 """Steps that train the model on, and the settings of their own; all others are of the training."""
@@ -24,6 +25,9 @@ LAST = (
     "int8-weights", "quantize-static", AWARE, "half-weights", "group-weights", "hqq", "gptq", "awq",
 )  # fmt: skip
 """What has no gradients any more: nothing is cut or learned after it."""
+
+CUTS = "prune-channels", "prune-heads", "prune-blocks"
+"""What changes sizes: earlier weights do not fit any more."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ def steps_of(given: str | Spec | Sequence[str | Spec], model: Signed, /) -> tupl
     steps = tuple(_step(Spec.parse(one), model) for one in several(given))
     if not steps:
         raise UsageError("there is no step; give at least one, such as prune-channels:amount=0.5")
+    _check_rewinds(steps, model)
     for before, after in pairwise(steps):
         if before.spec.name in LAST:
             raise UsageError(
@@ -89,6 +94,24 @@ def steps_of(given: str | Spec | Sequence[str | Spec], model: Signed, /) -> tupl
                 f"cut and have no gradients; put {before.spec.name} last"
             )
     return steps
+
+
+def _check_rewinds(steps: Sequence[Step], model: Signed) -> None:
+    """Refuse to begin again from weights that are not there, or would not fit by then.
+
+    Raises:
+        UsageError: why not.
+    """
+    cut = ""
+    for step in steps:
+        if folder := step.spec.args.get("rewind", "") if step.card is not None else "":
+            if cut:
+                raise UsageError(
+                    f"{step.spec.name}:rewind={folder} cannot come after {cut}: what was cut has "
+                    f"other sizes than those weights; put {cut} last"
+                )
+            early(folder, model)
+        cut = step.spec.name if step.spec.name in CUTS else cut
 
 
 def _step(spec: Spec, model: Signed) -> Step:

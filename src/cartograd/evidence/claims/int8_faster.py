@@ -1,15 +1,12 @@
 """A ResNet in eight bits beside itself in float32: bytes, processor time, accuracy."""
 
-import time
-from collections.abc import Sequence
-
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from cartograd.core.build import build
-from cartograd.core.eval_mode import inferring
 from cartograd.evidence.claim import Claim, Measured
 from cartograd.evidence.lab import accuracy, dataset, few, train
+from cartograd.evidence.turns import least_seconds
 
 CLAIM = Claim(
     id="int8-faster",
@@ -48,7 +45,7 @@ def measure(seed: int, /) -> Measured:
     compress = build("quantize-static:examples=256", kind="compressor")
     small = compress(model, split.batches(batch_size=64)).eval()
     before, after = accuracy(model, test), accuracy(small, test)
-    times = {n: _times([model, small], test.inputs[:n], turns) for n, turns in TURNS.items()}
+    times = {n: least_seconds([model, small], test.inputs[:n], turns) for n, turns in TURNS.items()}
     return {
         "size": _bytes(small) / _bytes(model),
         "accuracy": before,
@@ -61,16 +58,3 @@ def measure(seed: int, /) -> Measured:
 
 def _bytes(model: nn.Module) -> float:
     return float(sum(one.numel() * one.element_size() for one in model.state_dict().values()))
-
-
-def _times(models: Sequence[nn.Module], x: Tensor, turns: int) -> list[float]:
-    """The least processor seconds of each, called in turns."""
-    best = [float("inf")] * len(models)
-    with inferring(*models):
-        for turn in range(turns + 1):
-            for place, model in enumerate(models):
-                start = time.process_time()
-                model(x)
-                spent = time.process_time() - start
-                best[place] = min(best[place], spent) if turn else best[place]  # the first warms up
-    return best

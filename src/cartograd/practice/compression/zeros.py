@@ -17,6 +17,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.narrowed import Narrowing, tensors_of
 from cartograd.practice.compression.cut import inner_of, note
 from cartograd.practice.compression.importance import Scope
+from cartograd.practice.compression.rewinding import rewound
 
 Structure = Literal["free", "2:4"]
 
@@ -40,7 +41,7 @@ def matrices(model: nn.Module, /) -> dict[str, nn.Parameter]:
 
 def thinned(
     model: nn.Module, scores: Mapping[str, Tensor], /, *, amount: float, scope: Scope,
-    structure: Structure = "free",
+    structure: Structure = "free", rewind: str = "",
 ) -> nn.Module:  # fmt: skip
     """A copy of a model, the weights of the least scores zero.
 
@@ -50,12 +51,16 @@ def thinned(
         amount: share of the weights that is zero then.
         scope: of each matrix, or of all together.
         structure: `2:4` leaves two of each four neighbours in a row, whatever the amount.
+        rewind: a folder whose weights all that is left gets; by default it keeps its own.
     """
     stay = _best_two(scores) if structure == "2:4" else _best(scores, amount, scope)
-    made = copy.deepcopy(model)
+    made = rewound(model, rewind) if rewind else copy.deepcopy(model)
     state = tensors_of(made)
     with torch.no_grad():
         for name, left in stay.items():
+            if rewind:  # a zero stays zero: what begins with one and is left shall learn
+                least = torch.finfo(state[name].dtype).tiny
+                state[name].masked_fill_(state[name] == 0, least)
             state[name].masked_fill_(~left, 0)
     inner, prefix = inner_of(made)
     note(inner, Narrowing(sparse=tuple(name.removeprefix(prefix) for name in stay)))
