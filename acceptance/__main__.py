@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from acceptance import report
-from acceptance.rows import NEEDS, ROWS
+from acceptance.rows import MORE, NEEDS, ROWS
 from acceptance.session import SEEDS, FailedError, Session, workplace
 from benchmarks.probe import machine
 
@@ -21,7 +21,7 @@ def main() -> int:
     """0 if every row passed."""
     parser = argparse.ArgumentParser(prog="python -m acceptance", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"all, or: {', '.join(ROWS)}")
-    parser.add_argument("--seeds", type=int, default=len(SEEDS), help="how many seeds")
+    parser.add_argument("--seeds", type=int, help="how many seeds; as many as the row wants")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results")
     parser.add_argument("--try", action="store_true", dest="trial", help="publish nothing")
     parser.add_argument("--pages", action="store_true", help="write the pages again, run nothing")
@@ -52,8 +52,9 @@ def _fetched(names: list[str]) -> str:
 
 def _row(name: str, options: argparse.Namespace) -> int:
     work = workplace(ROOT, name)
+    count = options.seeds or MORE.get(name, len(SEEDS))
     try:
-        outcome = ROWS[name](Session(work, seeds=tuple(range(options.seeds))))
+        outcome = ROWS[name](Session(work, seeds=tuple(range(count))))
     except FailedError as error:
         print(f"{name}: FAILED, {error}", flush=True)
         return 1

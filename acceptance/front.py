@@ -6,18 +6,23 @@ AXES = {
     "parameters": ("parameters", 1.0),
     "operations": ("million multiply-adds an image", 1e-6),
     "seconds": ("CPU seconds of a run", 1.0),
+    "milliseconds": ("milliseconds of one example", 1.0),
 }
+"""What a network may cost, its title and unit; a row tells some of them."""
 
 
 def picture(front: dict[str, dict[str, float]], /) -> bytes:
-    """Accuracy over parameters, multiply-adds and seconds, as SVG; the front is drawn through."""
+    """Accuracy over what the networks' costs are told in, as SVG; the front is drawn through."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
     from matplotlib.ticker import NullFormatter
 
+    told = [key for key in AXES if all(key in row for row in front.values())]
     with rc_context({"svg.hashsalt": "front", "font.size": 8}):
-        figure = Figure(figsize=(11, 3.6), layout="constrained")
-        for axes, (key, (title, unit)) in zip(figure.subplots(1, 3), AXES.items(), strict=True):
+        figure = Figure(figsize=(2 + 3 * len(told), 3.6), layout="constrained")
+        places = figure.subplots(1, len(told), squeeze=False)[0]
+        for axes, key in zip(places, told, strict=True):
+            title, unit = AXES[key]
             points = [(row[key] * unit, row["accuracy"], name) for name, row in front.items()]
             for x, y, name in points:
                 axes.plot(x, y, "o", label=name)

@@ -145,6 +145,9 @@ GENERATIVE: dict[str, Row] = {
 """Rows of models that draw, mend or tell pictures, tables and sounds."""
 
 ROWS = LEARNED | GENERATIVE
+MORE: dict[str, int] = {"distillation": 5}
+"""How many seeds rows want that want more than three."""
+
 NEEDS: dict[str, tuple[str, ...]] = {
     "clip-art": (
         "auto-on-twelve",
