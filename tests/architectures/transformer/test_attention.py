@@ -8,7 +8,9 @@ import torch.nn.functional as F
 
 from cartograd.architectures.transformer import attention
 from cartograd.architectures.transformer.attention import MultiHeadAttention, attend
+from cartograd.architectures.transformer.eager_attention import eager_attention
 from cartograd.core.errors import UsageError
+from cartograd.training.regularization.dropout import thinned
 
 
 def made(*shape, seed=0):
@@ -81,6 +83,39 @@ def test_spelled_out_it_is_the_same(monkeypatch, t, groups, options):
     kernel = attend(q, k, v, **options)
     monkeypatch.setattr(attention, "learns_faster", lambda q, s, dropout: True)
     agree(attend(q, k, v, **options), kernel, (q, k, v))
+
+
+@pytest.mark.law("multi-head-attention")
+@pytest.mark.untyped  # torch calls the function with tensors of its own
+def test_spelled_out_its_gradients_have_gradients():
+    """Those written out, against differences; a masked query and a learned bias are among them."""
+    q, k, v = made(1, 2, 2, 3), made(1, 1, 3, 3, seed=1), made(1, 1, 3, 2, seed=2)
+    bias = made(1, 2, 1, 3, seed=3)
+    seen = torch.tensor([[[[True, False, True], [False, False, False]]]])
+
+    def formula(q, k, v, bias):
+        return eager_attention(q, k, v, seen=seen, bias=bias)
+
+    assert "_Attended" in type(formula(q, k, v, bias).grad_fn).__name__
+    assert torch.autograd.gradcheck(formula, (q, k, v, bias))
+    assert torch.autograd.gradgradcheck(formula, (q, k, v, bias))
+
+
+@pytest.mark.law("multi-head-attention")
+@pytest.mark.untyped
+def test_spelled_out_it_goes_through_transforms():
+    """`torch.func` gets the formula itself; with dropout gradients are those of what is kept."""
+    q, k, v = (torch.randn(3, 2, 40, 8, requires_grad=True) for _ in range(3))
+    each = torch.func.vmap(lambda *one: eager_attention(*(x[None] for x in one))[0])(q, k, v)
+    torch.testing.assert_close(each, eager_attention(q, k, v))
+    torch.manual_seed(0)
+    y = eager_attention(q, k, v, dropout=0.4)
+    found = torch.autograd.grad(y.square().sum(), (q, k, v))
+    weights = ((q * 8**-0.5) @ k.mT).softmax(3)
+    torch.manual_seed(0)
+    expected = torch.autograd.grad((thinned(weights, 0.4) @ v).square().sum(), (q, k, v))
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.law("multi-head-attention")

@@ -1,5 +1,7 @@
 """Blocks and feed-forward parts against torch's layers and transformers' parts."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
@@ -7,7 +9,7 @@ from torch import nn
 from cartograd.architectures.transformer import feed_forward
 from cartograd.architectures.transformer.attention import MultiHeadAttention
 from cartograd.architectures.transformer.block import Block
-from cartograd.architectures.transformer.feed_forward import FeedForward
+from cartograd.architectures.transformer.feed_forward import ACTIVATIONS, LARGE, FeedForward
 from cartograd.core.errors import UsageError
 from tests.architectures.transformer.support import agree, copy_attention, copy_norm, doubles
 
@@ -130,6 +132,26 @@ def test_gates_equal_transformers(name):
         other.load_state_dict(own.state_dict())
     x = doubles(2, 5, DIM)
     agree(mine(x), theirs(x), (x,), mine, theirs)
+
+
+@pytest.mark.untyped  # torch calls the function with tensors of its own
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_gelu_and_its_gradients_are_torchs_where_it_is_learned(dtype):
+    """And gradients of gradients; far from zero slopes are 1 and 0, where torch has no number."""
+    ours, theirs = ACTIVATIONS["gelu-tanh"][0], partial(nn.functional.gelu, approximate="tanh")
+    off = 1e-5 if dtype == torch.float32 else 2e-2
+    x = torch.randn(LARGE, generator=torch.Generator().manual_seed(0)).to(dtype).requires_grad_()
+    assert "_GeluTanh" in type(ours(3 * x).grad_fn).__name__
+    found = []
+    for activation in (theirs, ours):
+        y = activation(3 * x)
+        (once,) = torch.autograd.grad(y.sum(), x, retain_graph=True)
+        (slope,) = torch.autograd.grad(y.sum(), x, create_graph=True)
+        found.append([y, once, slope, *torch.autograd.grad(slope.square().sum(), x)])
+    torch.testing.assert_close(found[1], found[0], rtol=off, atol=off)
+    far = torch.tensor([1e30, -1e30, 1e14, -1e14]).repeat(LARGE // 4).to(dtype).requires_grad_()
+    (slope,) = torch.autograd.grad(ours(far).sum(), far)
+    assert slope[:4].tolist() == [1, 0, 1, 0]
 
 
 @pytest.mark.law("feed-forward")

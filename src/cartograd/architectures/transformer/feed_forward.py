@@ -23,6 +23,7 @@ torch.Size([2, 3, 4])
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -31,6 +32,7 @@ from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.core.errors import unknown
+from cartograd.core.wrapped import learns_plainly
 from cartograd.training.regularization.dropout import Dropout
 
 CARD = Card(
@@ -60,17 +62,54 @@ LARGE = 2**16
 """Numbers from which the few passes of `_gelu_tanh` cost less than their calls."""
 
 
-def _gelu_tanh(x: Tensor) -> Tensor:
-    """GELU by a tanh: `x sigmoid(2u)` for its `x (1 + tanh(u)) / 2`, where nothing is learned.
+RATE, CUBIC = math.sqrt(8 / math.pi), 0.044715
+"""Of `2u = RATE (x + CUBIC x^3)`, the tanh of whose half is in GELU."""
 
-    A processor computes a sigmoid in vectors in half the time (1 million numbers: 1.75 -> 0.9 ms).
+FAR = 64.0
+"""Where the gate is 0 or 1 to all bits."""
+
+
+def _gelu_tanh(x: Tensor) -> Tensor:
+    """GELU by a tanh: `x sigmoid(2u)` for its `x (1 + tanh(u)) / 2`.
+
+    A processor computes a sigmoid in vectors in half the time (1 million numbers: 1.75 -> 0.9 ms;
+    with gradients 4.0 -> 2.0, in bfloat16 4.2 -> 2.3).
     """
-    inferred = torch.is_inference_mode_enabled() and x.device.type == "cpu"
-    if not inferred or x.dtype != torch.float32 or x.numel() < LARGE:
-        return F.gelu(x, approximate="tanh")
-    rate = math.sqrt(8 / math.pi)
-    gate = torch.addcmul(x.new_tensor(rate), x, x, value=0.044715 * rate).mul_(x).sigmoid_()
-    return gate.mul_(x)
+    large = x.device.type == "cpu" and x.numel() >= LARGE
+    if large and torch.is_inference_mode_enabled() and x.dtype == torch.float32:
+        return _gate(x).mul_(x)
+    if large and x.dtype in (torch.float32, torch.bfloat16) and learns_plainly(x):
+        return _GeluTanh.apply(x)
+    return F.gelu(x, approximate="tanh")
+
+
+class _GeluTanh(torch.autograd.Function):
+    """The same with its slope, which is found along with it, in float32."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        wide = x.float()
+        gate = _gate(wide)
+        ctx.save_for_backward(x, _slope(wide, gate).to(x.dtype))
+        return gate.mul_(wide).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Tensor:
+        x, slope = ctx.saved_tensors
+        if torch.is_grad_enabled():  # to be differentiated again
+            return torch.ops.aten.gelu_backward(grads[0], x, approximate="tanh")
+        return grads[0] * slope
+
+
+def _gate(x: Tensor) -> Tensor:
+    return torch.addcmul(x.new_tensor(RATE), x, x, value=CUBIC * RATE).mul_(x).sigmoid_()
+
+
+def _slope(x: Tensor, gate: Tensor) -> Tensor:
+    """`s + x (2u)' s (1 - s)` for a gate s, which is 0 or 1 far from zero."""
+    x = x.clamp(-FAR, FAR)  # infinity times 0 is no number
+    inner = torch.addcmul(x.new_tensor(RATE), x, x, value=3 * CUBIC * RATE).mul_(x)
+    return torch.ops.aten.sigmoid_backward(inner, gate).add_(gate)
 
 
 def _gelu_sigmoid(x: Tensor) -> Tensor:

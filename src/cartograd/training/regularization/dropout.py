@@ -103,14 +103,24 @@ def thinned(x: Float[Tensor, "..."], dropout: float, /) -> Float[Tensor, "..."]:
     """
     if not dropout:
         return x
+    return x * factors(x, dropout) if _is_ours(x, dropout) else F.dropout(x, dropout)
+
+
+def factors(x: Float[Tensor, "..."], dropout: float, /) -> Float[Tensor, "..."]:
+    """What `thinned` multiplies such numbers by: zeros, and what makes up for them."""
+    if not _is_ours(x, dropout):
+        return F.dropout(torch.ones_like(x), dropout)
     dropped = round(dropout * STEPS)
-    theirs = x.device.type != "cpu" or torch.compiler.is_compiling()  # which may not ask for sizes
-    if theirs or x.numel() < MANY or not 0 < dropped < STEPS:
-        return F.dropout(x, dropout)
     words = torch.randint(-(1 << 63), (1 << 63) - 1, (-(-x.numel() // 4),))
     drawn = words.view(torch.int16)[: x.numel()].view(x.shape)
     kept = (drawn >= dropped - STEPS // 2).to(x.dtype)
-    return x * kept.mul_(STEPS / (STEPS - dropped))
+    return kept.mul_(STEPS / (STEPS - dropped))
+
+
+def _is_ours(x: Tensor, dropout: float) -> bool:
+    """Whether four numbers are cut from one; what is compiled may not ask for sizes."""
+    theirs = x.device.type != "cpu" or torch.compiler.is_compiling()
+    return not theirs and x.numel() >= MANY and 0 < round(dropout * STEPS) < STEPS
 
 
 def choice(device: torch.device, /) -> Choice:
