@@ -13,7 +13,7 @@ from benchmarks.digits_model import model_and_test, prepare
 from benchmarks.peers import declare_torchvision
 
 FEW, DRAWS, SIDE, TOP = 10, 1000, 2, 4
-IMAGES, TIMES = 32, 4
+IMAGES, TIMES = 32, 16
 
 
 def _prepared(folder: Path) -> None:

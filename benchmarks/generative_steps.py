@@ -181,6 +181,7 @@ CASES = (
             "Cartograd": _fitted(DIT, "generate", "denoising", conditional=True),
             "diffusers, plain loop": _looped(_denoise, lambda: [theirs().train()], "generate"),
         },
+        asked={"diffusers, plain loop": 1.0},
         flops=lambda: operations(ROWS, backward=True),
     ),
     Case(
@@ -193,6 +194,7 @@ CASES = (
             "zuko": _looped(_likely, _zuko("MAF"), "density"),
             "nflows": _looped(_likely, _nflows, "density"),
         },
+        asked={"zuko": 1.0, "nflows": 1.0},
     ),
     Case(
         name="a step of a neural spline flow",
@@ -204,6 +206,7 @@ CASES = (
             ),
             "zuko": _looped(_likely, _zuko("NSF", passes=2), "density"),
         },
+        asked={"zuko": 1.0},
     ),
     Case(
         name="a round of a GAN",
@@ -214,5 +217,6 @@ CASES = (
             "Cartograd": _fitted(GENERATOR, "generate", "adversarial", latent=LATENT),
             "plain loop": _looped(_played, _players, "generate"),
         },
+        asked={"plain loop": 1.0},
     ),
 )

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cartograd.core.errors import UsageError, unknown
-from cartograd.core.eval_mode import parts
 from cartograd.engine.files.program import check_code
 from cartograd.frontier.explain.rules import Rules
 from cartograd.frontier.inputs import answers
@@ -122,6 +121,15 @@ def _modes() -> int:
     return torch._C._len_torch_function_stack()
 
 
+def _last_convolution(model: nn.Module) -> nn.Module | None:
+    """The one that stands last among the parts of a model; looked for from the end."""
+    for part in reversed(model._modules.values()):
+        found = None if part is None else _last_convolution(part)
+        if found is not None:
+            return found
+    return model if isinstance(model, CONVOLVED) else None
+
+
 def listened(
     model: nn.Module,
     x: Tensor,
@@ -144,8 +152,8 @@ def listened(
     Raises:
         UsageError: there is no such layer, or the output does not depend on it.
     """
-    convolved = [part for part in parts(model) if isinstance(part, CONVOLVED)]
-    for since in (convolved[-1], None) if convolved and layer is None else (None,):
+    last = _last_convolution(model) if layer is None else None
+    for since in (last, None) if last is not None else (None,):
         with torch.no_grad(), recorded(model, layer, since=since, follow=True) as seen:
             found = number(answers(model, x.detach()))
         if seen:
