@@ -32,7 +32,9 @@ CLAIM = Claim(
     ),
     requires=("every shares apart < 0.001",),
     seeds=3,
-    remark="A ratio is that of one machine. Of the MLP the products with rows that list what is "
+    remark="Seven of eight cells hold; the eighth is open: for one picture the MLP's products wait "
+    "for memory, and how fast that is differs from copy to copy of the same matrices. A ratio is "
+    "that of one machine. Of the MLP the products with rows that list what is "
     "not zero (CSR) are told besides: that is what it takes for zeros to save time, and how much "
     "they save at this share.",
     draw=("ResNet cut, 64", "ResNet zeros, 64", "MLP cut, 64", "MLP zeros, 64", "MLP CSR, 64"),
