@@ -21,9 +21,12 @@ def pruned_fashion(session: Session, /) -> Outcome:
     """Half of the channels of a ResNet-18, with what they are worth and what they cost."""
     seeds = [AFTER + seed for seed in session.seeds]
     wholes = [session.train(WHOLE, seed) for seed in seeds]
-    found = [_compressed(session, run, seed) for run, seed in zip(wholes, seeds, strict=True)]
+    found = [
+        compressed(session, run, seeded(STEPS, seed))
+        for run, seed in zip(wholes, seeds, strict=True)
+    ]
     smalls = [session.train(SMALL, seed) for seed in seeds]
-    first, cut, last = ([one["stages"][n] for one, _, _ in found] for n in range(3))
+    first, cut, last = ([stages[n] for stages, _, _ in found] for n in range(3))
     measured = [percent(stage["value"]) for stage in last]
     lost = [percent(a["value"] - b["value"]) for a, b in zip(first, last, strict=True)]
     scratch = [percent(run.metric("accuracy")) for run in smalls]
@@ -65,17 +68,19 @@ def pruned_fashion(session: Session, /) -> Outcome:
     )
 
 
-def _compressed(session: Session, run: Ran, seed: int) -> tuple[dict[str, Any], float, float]:
-    """What the steps printed, kept so that a row that was stopped goes on."""
+def compressed(
+    session: Session, run: Ran, steps: str, /
+) -> tuple[list[dict[str, Any]], float, float]:
+    """What the steps printed of each stage, kept so that a row that was stopped goes on."""
     kept = run.folder.parent / "compressed.json"
     if not kept.exists():
         out = run.folder.parent / "compressed"
         again = " --resume" if out.exists() else ""
-        steps = f"--steps {seeded(STEPS, seed)}"
-        said = session.run(f"cartograd compress {run.folder} {steps} --out {out}{again} --json")
+        command = f"cartograd compress {run.folder} --steps {steps} --out {out}{again} --json"
+        said = session.run(command)
         write_file(kept, json.dumps(said))
     said, cpu, wall = json.loads(kept.read_text())
-    return said, cpu, wall
+    return said["stages"], cpu, wall
 
 
 def _listed(values: list[float]) -> str:

@@ -2,8 +2,12 @@ import copy
 
 import pytest
 import torch
+from starlette.testclient import TestClient
 
 import cartograd as cg
+from cartograd.apps.server.app import application
+from cartograd.apps.server.load import load as load_served
+from cartograd.apps.verbs.compress import compress_to
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.narrowed import narrowing_of
@@ -118,6 +122,27 @@ def test_a_bundle_builds_it_again(tmp_path):
     assert torch.equal(again(x), small(x))
     assert narrowing_of(again.model) == narrowing_of(small.model)
     assert len(model.model.blocks) == 4
+
+
+def test_what_is_cut_trains_on_and_is_rounded_exported_explained_and_served(tmp_path):
+    spec = "vit:patch=4,dim=16,heads=4,depth=2"
+    small = build(spec, kind="model", signature=cg.dataset("digits").signature)
+    for method in ("prune-heads", "prune-blocks:amount=0.5"):
+        small = cg.compress(small, method=method)
+    x = torch.rand(3, 1, 8, 8)
+    write_bundle(tmp_path / "small", small, examples=x)
+    more = cg.train(str(tmp_path / "small"), "digits", epochs=1, seed=0, yardstick="none",
+                    folder=tmp_path / "more")  # fmt: skip
+    shapes = {name: one.shape for name, one in small.state_dict().items()}
+    assert {name: one.shape for name, one in more.model.state_dict().items()} == shapes
+    assert cg.export(tmp_path / "more", tmp_path / "small.onnx", check=True).agree
+    compress_to(tmp_path / "more", tmp_path / "eight", "digits", method="quantize-static")
+    assert load(tmp_path / "eight").model(x).shape == (3, 10)
+    assert cg.explain(tmp_path / "more", x, method="integrated_gradients:steps=4").abs().sum() > 0
+    with TestClient(application(load_served(tmp_path / "more"))) as client:
+        answer = client.post("/predict", json={"inputs": x.tolist()}).json()
+    best = load(tmp_path / "more").model(x).argmax(1)
+    assert [one["label"] for one in answer["predictions"]] == [str(int(n)) for n in best]
 
 
 def test_what_cannot_be_shortened_says_so():
