@@ -78,7 +78,8 @@ class Card:
         needs: extra of the package that has to be installed, e.g. `export`.
         better: of a metric, which numbers are better: `lower` or `higher`.
         unit: of a metric, what its number counts: `%` for a share of one that is shown in per cent,
-            `share` for one that is shown as it is, or nothing.
+            `share` for one that is shown as it is, `target` for one in the unit of what is
+            predicted, or nothing.
         short: its title in a narrow heading, where the title itself is too long.
         evidence: for a place of `nodes`, what shows that its `done_when` holds: names of marked
             tests, `claim:ID` and `acceptance:ROW`. One card of a place is enough.

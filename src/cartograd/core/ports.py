@@ -59,6 +59,7 @@ class Port:
         unseen: classes of which training had no example, of the class that an example is asked of.
         thresholds: from which probability on the positive class of two is named, or each label;
             empty for a half. temperature: by which logits are divided (see `core.decided`).
+        unit: of a value, in which it was written: a currency, `%`, or nothing.
         task: what the answer means (see `core.task`), for an output. Where it is left out it is
             `classify` for a label, `regress` for a value, `embed` for a vector.
     """
@@ -86,6 +87,7 @@ class Port:
     timeline: Timeline | None = None
     thresholds: tuple[float, ...] = ()
     temperature: float = 1.0
+    unit: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

@@ -2,6 +2,7 @@
 
 import pytest
 
+import cartograd as cg
 from cartograd.apps.load.options import KINDS
 from cartograd.engine.logging.run_folder import read_config
 
@@ -125,3 +126,19 @@ def test_the_help_shows_the_stars_of_patterns(cli_run):
     shown = " ".join(cli_run("train", "--help").out.replace("│", " ").split())
     assert "lora:rank=4,match=*attention*" in shown
     assert "*.bias:weight_decay=0;head.*:lr=0.1" in shown
+
+
+def test_the_unit_of_values_is_kept_and_another_refused(tmp_path, cli_run):
+    rows = [f"{at},{(at * 7 % 41) / 2 + at} EUR" for at in range(60)]
+    for name, unit in (("a", "EUR"), ("b", "USD")):
+        lines = "\n".join(["x,price", *rows]).replace("EUR", unit)
+        (tmp_path / f"{name}.csv").write_text(lines)
+    word, other = (f"csv:{tmp_path / name}.csv,target=price" for name in "ab")
+    assert cg.dataset(word).signature.output.unit == "EUR"
+    run = tmp_path / "run"
+    shown = cli_run("train", "mlp:widths=[4]", "--data", word, "--epochs", "1", "--folder", run)
+    assert "rmse and mae are in EUR (price)" in shown.out
+    assert cg.predict(run, tmp_path / "a.csv")[0]["unit"] == "EUR"
+    done = cli_run("evaluate", run, "--data", other)
+    assert done.code == 2
+    assert "answers in the unit EUR, the data has USD" in done.err.splitlines()[-1]

@@ -84,3 +84,9 @@ def test_copies_stay_together_but_rows_equal_by_chance_do_not():
         *([["-999", town] for town in towns] * 10),
     ]
     assert len(set(row_keys(few))) == 100
+
+
+def test_values_keep_their_unit():
+    priced = [f"{at}.5 eur" for at in range(20)]
+    assert made(priced, "regress").port.unit == "EUR"
+    assert made([f"{at}.5" for at in range(20)], "regress").port.unit == ""

@@ -15,21 +15,27 @@ class Values:
 
     >>> Values((2.5,)).to_json(), Values((2.5, 1.0)).to_json()
     ({'value': 2.5}, {'values': [2.5, 1.0]})
+    >>> Values((2.5,), unit="EUR").to_json(), Values((2.5,), unit="EUR").rows()
+    ({'value': 2.5, 'unit': 'EUR'}, [[('value', '2.5 EUR')]])
     """
 
     values: tuple[Any, ...]
     spread: tuple[float, ...] = ()
     """Standard deviation of each over passes with dropout, if there were some."""
+    unit: str = ""
+    """In which the targets of the training were written, if they were."""
 
     def to_json(self) -> dict[str, Any]:
         """`value`, or `values` if there are several; with their spread, if there is one."""
         if len(self.values) == 1:
-            return {"value": self.values[0]} | dict(zip(("spread",), self.spread, strict=False))
+            single = {"value": self.values[0]} | dict(zip(("spread",), self.spread, strict=False))
+            return single | ({"unit": self.unit} if self.unit else {})
         return {"values": list(self.values)} | ({"spread": [*self.spread]} if self.spread else {})
 
     def rows(self) -> list[list[tuple[str, str]]]:
         """All of them in one cell."""
-        cells = [("value", ", ".join(map(units.number, self.values)))]
+        written = f" {self.unit}" if self.unit else ""
+        cells = [("value", ", ".join(map(units.number, self.values)) + written)]
         if self.spread:
             cells.append(("spread", ", ".join(map(units.number, self.spread))))
         return [cells]
@@ -48,14 +54,15 @@ class Values:
     def draw(self, axes: Any, /) -> None:
         """A bar for each."""
         axes.bar([str(index) for index in range(1, len(self.values) + 1)], self.values)
-        axes.set_ylabel("value")
+        axes.set_ylabel(self.unit or "value")
 
 
 def answers(asked: Asked, /) -> list[Values]:
     """The outputs as they are: the model gives them in the target's unit."""
     rows = _rows(asked.outputs)
     spread = [()] * len(rows) if asked.spread is None else _rows(asked.spread)
-    return [Values(tuple(row), tuple(wide)) for row, wide in zip(rows, spread, strict=True)]
+    unit = asked.signature.output.unit
+    return [Values(tuple(row), tuple(wide), unit) for row, wide in zip(rows, spread, strict=True)]
 
 
 def _rows(outputs: Tensor) -> list[Any]:

@@ -91,6 +91,13 @@ class Leaderboard:
     again: str = ""
 
     @property
+    def unit(self) -> str:
+        """Which metrics are in the unit of the target, in words; empty if none is."""
+        seen = self.found.seen
+        port = None if seen is None else seen.examples.signature.output
+        return "" if port is None else units.of_target(self.found.metrics, port)
+
+    @property
     def kept(self) -> str:
         """What is kept, in words."""
         if not self.members:

@@ -101,7 +101,7 @@ def _show(found: Any, page: Path) -> None:
     output.lines(
         [
             ("kept", f"{found.kept}: {valid} {found.judges}"),
-            ("measured", f"on {best.examples:,} test examples, which decided nothing"),
+            ("measured", f"on {best.examples:,} test examples, which decided nothing{found.unit}"),
             *([("yardstick", best.yardstick)] if best.yardstick else []),
             ("model", str(found.best)),
             *(("again", command) for command in again),

@@ -65,9 +65,7 @@ def evaluate_(
     from cartograd.apps.load.target import as_bundle
     from cartograd.apps.verbs.evaluate import evaluate, usual
 
-    limits = [(*gates.limit(text), "min") for text in min_] + [
-        (*gates.limit(text), "max") for text in max_
-    ]
+    limits = [(*gates.limit(x), "min") for x in min_] + [(*gates.limit(x), "max") for x in max_]
     bundle = as_bundle(target)
     names = list(split(metrics)) or list(usual(bundle.model))
     names += [name for name, _, _ in limits if name not in names]
@@ -99,6 +97,7 @@ def evaluate_(
         return 0 if passed else 1
     output.verdict(found.baseline)
     output.metrics(found.metrics, found.intervals, found.averages)
+    unit = units.of_target(found.metrics, bundle.signature.output)
     plain = found.labels and not found.thresholds
     _tables(found)
     output.lines(
@@ -106,7 +105,7 @@ def evaluate_(
             *([("labels", f"given from a probability of {LIKELY} on")] if plain else []),
             *output.decided(bundle.about),
             *([("positive", found.positive)] if found.positive else []),
-            ("measured", f"on {found.examples} examples ({source}, {found.why or part})"),
+            ("measured", f"on {found.examples} examples ({source}, {found.why or part}){unit}"),
             *([("approximate", found.approximate())] if found.doubts else []),
             *([("yardstick", found.yardstick)] if found.yardstick else []),
             ("model", f"{found.parameters:,} parameters, {units.size(found.size)}"),

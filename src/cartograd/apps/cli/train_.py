@@ -168,6 +168,7 @@ def _on_ray(address: str, words: dict[str, Any], folder: Path | None, workers: i
 
 
 def _show_run(done: Any, json: bool, beat: bool = False) -> int:
+    from cartograd.apps.answers import units
     from cartograd.apps.answers.averaged import spoken
     from cartograd.apps.results.evaluation import approximate
     from cartograd.engine.distributed.process_group import leads, world_size
@@ -210,9 +211,10 @@ def _show_run(done: Any, json: bool, beat: bool = False) -> int:
     best = f", the best of them {done.best['epoch']}" if done.best else ""
     early = ", stopped early" if done.stopped == "early" else ""
     skipped = f"; {done.skipped} of {done.steps} steps left out" if done.skipped else ""
+    unit = units.of_target(bundle.metrics, bundle.signature.output)
     output.lines(
         [
-            ("measured", f"on {bundle.about['test examples']} test examples"),
+            ("measured", f"on {bundle.about['test examples']} test examples{unit}"),
             *output.decided(bundle.about),
             *([("approximate", approximate(doubts))] if doubts else []),
             *([("yardstick", bundle.about["yardstick"])] if bundle.about.get("yardstick") else []),

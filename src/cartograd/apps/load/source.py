@@ -243,6 +243,7 @@ def _check_fits(model: Signature, data: Signature) -> None:
         ("an answer of kind", _answer(model), _answer(data)),
         ("outputs of shape", _size(model), _size(data)),
         ("the classes", model.output.labels, data.output.labels),
+        ("answers in the unit", model.output.unit, data.output.unit),
     ):
         if what == "the classes" and data.output.unnamed and len(ours) == len(theirs):
             continue

@@ -13,7 +13,7 @@ from cartograd.core.ports import Port
 from cartograd.data.dataset.splits import FEWEST
 from cartograd.data.decode.columns import among, decimal_marks
 from cartograd.data.decode.encode import numbers
-from cartograd.data.decode.numeric import codes, marked, missing, number
+from cartograd.data.decode.numeric import codes, marked, missing, number, unit
 from cartograd.data.decode.table import Table
 
 FEW = 20
@@ -87,7 +87,8 @@ def targets(
                 )
             else:
                 notes.append(f"target {target}: values, {values.min():g} to {values.max():g}")
-            port = Port(target, "value", (1,), task="regress")
+            written = unit(cells, style or ".").upper()  # a currency's code
+            port = Port(target, "value", (1,), task="regress", unit=written)
             return Targets(table, _float32(table, target, values), port, tuple(notes))
     labels, of_cell, merged = _labels(cells, style)
     _check_labels(table, target, labels)

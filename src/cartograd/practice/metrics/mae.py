@@ -32,6 +32,7 @@ CARD = Card(
     title="Mean absolute error",
     zh="平均绝对误差",
     better="lower",
+    unit="target",
     aliases=("mean-absolute-error",),
     paper="Advantages of the mean absolute error (MAE) over the root mean square error (RMSE)",
     year=2005,

@@ -35,6 +35,7 @@ CARD = Card(
     title="Pinball loss",
     zh="分位数损失",
     better="lower",
+    unit="target",
     aliases=("quantile-loss",),
     paper="Regression quantiles",
     year=1978,

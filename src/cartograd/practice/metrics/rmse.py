@@ -33,6 +33,7 @@ CARD = Card(
     title="Root mean squared error",
     zh="均方根误差",
     better="lower",
+    unit="target",
     paper="Advantages of the mean absolute error (MAE) over the root mean square error (RMSE)",
     year=2005,
     url="https://doi.org/10.3354/cr030079",
