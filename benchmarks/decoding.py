@@ -26,6 +26,7 @@ def prepare(folder: Path) -> None:
     from safetensors.torch import save_file
 
     from cartograd.architectures.pretrained.hf_llama import KEYS
+    from cartograd.core.build import build
     from cartograd.core.errors import UsageError
     from cartograd.core.key_map_inverse import written
 
@@ -36,7 +37,9 @@ def prepare(folder: Path) -> None:
         signed = smollm2()
         model, tokenizer = signed.model, signed.tokenizer
         prompt = tokenizer.encode(tokenizer.chat(QUESTION), special=False)
-        (folder / "gguf.txt").write_text(str(packages.where("smollm2") / FILE))
+        (folder / "Q4_1.txt").write_text(str(packages.where("smollm2") / FILE))
+        written = build("gguf-file:type=q4_0", kind="exporter")(signed, folder / "model.gguf")
+        (folder / "Q4_0.txt").write_text(str(written))
         (folder / "tokenizer.json").write_text(tokenizer.to_json())
     except UsageError:
         model, prompt = _random(), list(range(3, 40))
@@ -110,30 +113,33 @@ def _transformers(dtype: str, count: int) -> Callable[[Timer], list[float]]:
     return side
 
 
-def _llama_cpp(clock: Timer) -> list[float]:
-    import xllamacpp
+def _llama_cpp(kind: str) -> Callable[[Timer], list[float]]:
+    def side(clock: Timer) -> list[float]:
+        import xllamacpp
 
-    from cartograd.data.text.tokenizer import Tokenizer
+        from cartograd.data.text.tokenizer import Tokenizer
 
-    prompt = json.loads((files() / "prompt.json").read_text())
-    chosen = xllamacpp.CommonParams()
-    chosen.model.path = (files() / "gguf.txt").read_text()
-    chosen.n_ctx, chosen.n_parallel = 512, 1
-    chosen.cpuparams.n_threads = chosen.cpuparams_batch.n_threads = 1
-    server = xllamacpp.Server(chosen)
+        prompt = json.loads((files() / "prompt.json").read_text())
+        chosen = xllamacpp.CommonParams()
+        chosen.model.path = (files() / f"{kind}.txt").read_text()
+        chosen.n_ctx, chosen.n_parallel = 512, 1
+        chosen.cpuparams.n_threads = chosen.cpuparams_batch.n_threads = 1
+        server = xllamacpp.Server(chosen)
 
-    def write(length: int) -> str:
-        answer = server.handle_completions({
-            "prompt": prompt, "n_predict": length, "temperature": 0, "ignore_eos": True,
-            "cache_prompt": False,
-        })  # fmt: skip
-        return answer["choices"][0]["text"]
+        def write(length: int) -> str:
+            answer = server.handle_completions({
+                "prompt": prompt, "n_predict": length, "temperature": 0, "ignore_eos": True,
+                "cache_prompt": False,
+            })  # fmt: skip
+            return answer["choices"][0]["text"]
 
-    write(WARM)
-    with clock(TOKENS):
-        text = write(TOKENS)
-    tokenizer = Tokenizer.from_json((files() / "tokenizer.json").read_text())
-    return [float(token) for token in tokenizer.encode(text, special=False)[:SURE]]
+        write(WARM)
+        with clock(TOKENS):
+            text = write(TOKENS)
+        tokenizer = Tokenizer.from_json((files() / "tokenizer.json").read_text())
+        return [float(token) for token in tokenizer.encode(text, special=False)[:SURE]]
+
+    return side
 
 
 CASES = (
@@ -162,7 +168,7 @@ CASES = (
             "cartograd, bf16": _ours("bf16", SURE),
             "transformers, float32": _transformers("float32", SURE),
             "transformers, bf16": _transformers("bfloat16", SURE),
-            "llama.cpp, Q4_1": _llama_cpp,
+            "llama.cpp, Q4_1": _llama_cpp("Q4_1"),
         },
         asked={"transformers, float32": 2.0, "transformers, bf16": 2.0},
         tolerance=0.0,
@@ -175,5 +181,17 @@ CASES = (
             "transformers, bf16": 2.0 * WEIGHTS,
             "llama.cpp, Q4_1": 0.625 * WEIGHTS,
         },
+    ),
+    Case(
+        name="four bits",
+        what="Ours with weights of four bits in groups (`--precision int4`), llama.cpp with the "
+        "file that `cartograd export --to gguf:type=q4_0` writes, whose scores keep eight bits; "
+        f"the first {SURE} tokens of the answer must agree.",
+        unit="token",
+        sides={"cartograd, int4": _ours("int4", SURE), "llama.cpp, Q4_0": _llama_cpp("Q4_0")},
+        asked={"llama.cpp, Q4_0": 1.0},
+        tolerance=0.0,
+        prepare=prepare,
+        moved={"cartograd, int4": 0.53 * WEIGHTS, "llama.cpp, Q4_0": 0.67 * WEIGHTS},
     ),
 )

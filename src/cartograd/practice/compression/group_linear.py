@@ -82,6 +82,7 @@ class GroupLinear(nn.Module):
         divisor: of the inputs (the weights are the products with it), or None.
     """
 
+    simulates = False
     numbers: Tensor
     scale: Tensor
     offset: Tensor
@@ -122,7 +123,8 @@ class GroupLinear(nn.Module):
         rows = x.reshape(-1, self.in_features)
         rows = rows if self.taken is None else rows * self.taken
         # A program that is written for other machines has no kernel of this one.
-        if torch.compiler.is_exporting() or self.packed is None or len(rows) > FEW:
+        plain = self.packed is None or self.simulates or torch.compiler.is_exporting()
+        if plain or len(rows) > FEW:
             y = F.linear(rows.float(), self.floats(), self.bias)
         else:
             y = _multiplied(rows, self.packed, self.group)
@@ -172,7 +174,8 @@ class GroupLinear(nn.Module):
         """The whole numbers, one in a byte."""
         if self.bits == 8:
             return self.numbers
-        both = torch.stack([self.numbers & 15, self.numbers >> 4], 2).flatten(1)
+        # Not `>> 4`: exported, the shift's type is one that ONNX does not know.
+        both = torch.stack([self.numbers & 15, self.numbers // 16], 2).flatten(1)
         return both[:, : self.in_features]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "GroupLinear":

@@ -112,6 +112,7 @@ class HalfLayer(nn.Module):
         name: of the layer, for errors.
     """
 
+    simulates = False
     numbers: Tensor
     bias: Tensor | None
 
@@ -142,7 +143,7 @@ class HalfLayer(nn.Module):
             x = F.pad(x, self.geometry.around, self.geometry.mode)
         if self.numbers.dtype == torch.bfloat16 and x.device.type == "cpu" and multiplies():
             bias = None if self.bias is None else self.bias.to(torch.bfloat16)
-            if not torch.compiler.is_compiling():
+            if not torch.compiler.is_compiling() and not self.simulates:
                 rounded = x.to(torch.bfloat16)
                 return in_floats(rounded, self.numbers, bias, self.geometry).float()
         return in_floats(x, self.weight, self.bias, self.geometry)

@@ -40,6 +40,7 @@ class QuantisedLayer(nn.Module):
         geometry: how a convolution moves.
     """
 
+    simulates = False
     numbers: Tensor
     scale: Tensor
     bias: Tensor | None
@@ -79,7 +80,7 @@ class QuantisedLayer(nn.Module):
     def input_grid(self) -> Grid:
         """The grid of the inputs; of half as many numbers where the kernel needs that."""
         scale, zero = self.input_scale, self.input_zero.float()
-        if self.halved:
+        if self.halved and not self.simulates:
             return Grid(2 * scale, (zero / 2).round(), 0, self.high // 2)
         return Grid(scale, zero, 0, self.high)
 
@@ -93,7 +94,7 @@ class QuantisedLayer(nn.Module):
         x = x.float()
         if self.geometry.around:
             x = F.pad(x, self.geometry.around, self.geometry.mode)
-        if self.kernel is not None and self._fits(x):
+        if self.kernel is not None and not self.simulates and self._fits(x):
             form = self.chosen.get(x.shape) or self._choose(x)
             return self._floats(x) if form == "floats" else self._integers(x)
         if torch.onnx.is_in_onnx_export():
