@@ -123,11 +123,11 @@ class GroupLinear(nn.Module):
         rows = x.reshape(-1, self.in_features)
         rows = rows if self.taken is None else rows * self.taken
         # A program that is written for other machines has no kernel of this one.
-        plain = self.packed is None or self.simulates or torch.compiler.is_exporting()
-        if plain or len(rows) > FEW:
+        packed = None if self.simulates or torch.compiler.is_exporting() else self.packed
+        if packed is None or len(rows) > FEW:
             y = F.linear(rows.float(), self.floats(), self.bias)
         else:
-            y = _multiplied(rows, self.packed, self.group)
+            y = _multiplied(rows, packed, self.group)
             y = y if self.bias is None else y + self.bias
         return y.view(*x.shape[:-1], self.out_features)
 
