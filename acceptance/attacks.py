@@ -9,8 +9,12 @@ MODEL = (
     "cartograd train lenet5:activation=relu --data fashion-mnist:examples=10000 --epochs 5 "
     "--set seed=SEED batch_size=64"
 )
-OTHER = 50
-"""What is added to the seed of the network that changes are made for, to be tried on this one."""
+DENSE = MODEL.replace("lenet5:activation=relu", "mlp:widths=[256]")
+OTHERS = ((MODEL, 50), (MODEL, 60), (MODEL, 70), (DENSE, 50))
+"""The networks that changes are made for together, to be tried on this one: what is added to its
+seed."""
+AFTER = 3
+"""The first seed, as those before it were looked at."""
 NEAR = ("fgsm", "pgd:steps=20", "apgd:steps=50", "fab:steps=50")
 ASKING, ALIKE, MOVED = "square:queries=500", "universal", "mi-fgsm:steps=4"
 SHORT = ("pgd:steps=40", "cw:searches=6", "ddn")
@@ -21,16 +25,21 @@ SLACK, ASKED, MOST, GAP, NEARER, ALL = 1.0, 500, 1000, 15.0, 10.0, 2.0
 Square and HopSkipJump may ask of an example; points that changes for another model cost more than
 random ones, and that they are above those for this one; percent that stand where all fell."""
 
-CALIBRATED = (
+TOLD = (
     "Order, slack, both gaps and the half size are those of the specification, which measured 30.0 "
     "% by gradients, 46.0 by 500 questions, 58.6 by changes for another network and 87.0 by random "
     "ones, of networks of its own. By 100 pictures of seed 100, which is not counted: 42 % by "
     "FGSM, 36 by PGD, 35 by APGD and by FAB, 43 by Square, 79 by one change for all, 84 by random "
     "ones, 86 without any; by whole changes PGD 55, 31, 15 and 0, C&W 54, 29, 13 and 0, DDN 53, "
-    "26, 10 and 0, HopSkipJump 70, 57, 41 and 17 after 848 questions. By 500 pictures changes for "
-    "the network of seed 150 leave 70.6 and random ones 86.0, which is just the gap that is asked; "
-    "networks of 30,000 pictures (71.4 and 86.8) and a dense one to make the changes for (71.4) "
-    "made no difference, and PGD moves less (84.0), as it stops where the other network is fooled."
+    "26, 10 and 0, HopSkipJump 70, 57, 41 and 17 after 848 questions.",
+    f"Seeds {AFTER} up: of seeds 0 to 2 the row failed by one clause. Changes for one other "
+    "LeNet-5 left 66.4, 71.9 and 66.0 %, which is 18, 13 and 21 points less than random ones. "
+    "Since then they are made for several networks together (`--from` more than once), the mean of "
+    "whose logits they mislead. By 1000 pictures of seed 100: 84.0 % by random ones, 70.0, 69.8 "
+    "and 73.4 by changes for one other LeNet-5, 67.0 for these three, 65.6 for them and a dense "
+    "network. What is said to help one network did little here, and less for several: pictures "
+    "resized by chance at each step (2 points less at best, 3 more where by much), the mean "
+    "gradient nearby (1 to 2), some adversarial training of the other network (1).",
 )
 
 Curves = dict[str, Any]
@@ -38,13 +47,13 @@ Curves = dict[str, Any]
 
 def attacks_fashion(session: Session, /) -> Outcome:
     """Clothes under each attack."""
-    runs = [session.train(MODEL, seed) for seed in session.seeds]
-    others = [session.train(MODEL, OTHER + seed) for seed in session.seeds]
+    seeds = [AFTER + seed for seed in session.seeds]
+    runs = [session.train(MODEL, seed) for seed in seeds]
     fresh = session.train(MODEL.replace("--epochs", "--optimizer sgd:lr=0 --epochs"), 0)
     near = [_curves(session, run, (*NEAR, ASKING, ALIKE), f"--eps {EPS}", 200) for run in runs]
     moved = [
-        _curves(session, run, (MOVED,), f"--eps {EPS} --from {other.folder}", 1000)
-        for run, other in zip(runs, others, strict=True)
+        _curves(session, run, (MOVED,), f"--eps {EPS} {_from(session, seed)}", 1000)
+        for run, seed in zip(runs, seeds, strict=True)
     ]
     sizes = " ".join(f"--eps {size:g}" for size in SIZES)
     short = [_curves(session, run, (*SHORT, DECIDING), f"--norm l2 {sizes}", 100) for run in runs]
@@ -53,7 +62,8 @@ def attacks_fashion(session: Session, /) -> Outcome:
     return Outcome(
         claim="Attacks on a LeNet-5 of 10,000 pictures of Fashion-MNIST: right answers under the "
         f"strongest of six at {EPS:g}",
-        command=f"{MODEL}\n$ {_asking('RUN', (*NEAR, ASKING, ALIKE), f'--eps {EPS}', 200)}",
+        command=f"{MODEL}\n$ {_asking('RUN', (*NEAR, ASKING, ALIKE), f'--eps {EPS}', 200)}\n$ "
+        + _asking("RUN", (MOVED,), f"--eps {EPS} --from OTHER --from ANOTHER", 1000),
         measured=[percent(one["together"][0]["accuracy"]) for one in near],
         asked="of 200 pictures, and of 100 by whole changes (l2) of "
         f"{', '.join(f'{size:g}' for size in SIZES)}: PGD leaves no more than FGSM, APGD no more "
@@ -61,9 +71,9 @@ def attacks_fashion(session: Session, /) -> Outcome:
         f"{SLACK:g} point; half of all fall to C&W at half the size at which PGD leaves {ALL:g} %; "
         f"Square asks {ASKED} times at most and HopSkipJump {MOST}, neither finds more than "
         "gradients do, and both more than chance; one change for all costs more than a random one "
-        f"and less than PGD; changes for another network, by momentum, cost {GAP:g} points more "
-        f"than random ones and leave {NEARER:g} more than PGD; no sign of masked gradients; an "
-        "untrained network has less to lose than that",
+        f"and less than PGD; changes for {len(OTHERS)} other networks together, by momentum, cost "
+        f"{GAP:g} points more than random ones and leave {NEARER:g} more than PGD; no sign of "
+        "masked gradients; an untrained network has less to lose than that",
         passed=all(all(_kept(*one)) for one in both)
         and percent(untrained["clean"]["accuracy"]) <= min(_clean(one) for one in near) / 2,
         beside={
@@ -71,7 +81,7 @@ def attacks_fashion(session: Session, /) -> Outcome:
                 name: _listed(_left(one, name) for one in near)
                 for name in (*NEAR, ASKING, ALIKE, "random")
             },
-            "by changes for another network": _listed(_left(one, MOVED) for one in moved),
+            f"by changes for {len(OTHERS)} others": _listed(_left(one, MOVED) for one in moved),
             "without any": _listed(_clean(one) for one in near),
             **{
                 f"{name}, by size": "; ".join(_listed(_all(one, name)) for one in short)
@@ -85,7 +95,7 @@ def attacks_fashion(session: Session, /) -> Outcome:
         },
         cpu=[run.cpu for run in runs],
         wall=[run.wall for run in runs],
-        notes=[CALIBRATED],
+        notes=list(TOLD),
     )
 
 
@@ -114,6 +124,12 @@ def _kept(near: Curves, short: Curves, moved: Curves) -> Iterator[bool]:
     yield _left(moved, "random") - _left(moved, MOVED) >= GAP
     yield _left(moved, MOVED) - pgd >= NEARER
     yield all(one["passed"] for one in near["checks"])
+
+
+def _from(session: Session, seed: int) -> str:
+    """Options that name the other networks."""
+    others = [session.train(model, more + seed).folder for model, more in OTHERS]
+    return " ".join(f"--from {folder}" for folder in others)
 
 
 def _curves(

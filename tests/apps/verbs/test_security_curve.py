@@ -65,6 +65,10 @@ def test_changes_are_made_for_another_model(split):
     assert shares[0] == shares[1] < shares[2] == 1
     assert len(same.checks) == len(own.checks) + 1
     assert same.checks[0].passed
+    both = cg.security_curve(linear(), split, ["mi-fgsm"], eps=(1.0,), surrogate=[linear(), askew])
+    assert both.shares["mi-fgsm"][0].value == shares[0]
+    with pytest.raises(UsageError, match="names no model; give at least one"):
+        cg.security_curve(linear(), split, eps=(1.0,), surrogate=[])
     wide = linear(Port("row", "vector", (3,), bounds=(-4.0, 4.0)), ((1.0, 0, 0), (0, 1.0, 0)))
     with pytest.raises(UsageError, match=r"the other model takes inputs of shape \(3,\), this one"):
         cg.security_curve(linear(), split, eps=(1.0,), surrogate=wide)

@@ -9,6 +9,7 @@ from torch import nn
 from cartograd.core.signed import sign
 from cartograd.frontier.security.gain import ascent
 from cartograd.frontier.security.mi_fgsm import mi_fgsm
+from cartograd.frontier.security.surrogates import together
 from cartograd.frontier.security.universal import universal, universal_change
 from tests.frontier.security.support import share, size
 from tests.reference import Reference
@@ -41,10 +42,9 @@ def test_momentum_as_the_paper_writes_it(modest):
     torch.testing.assert_close(found, point, rtol=0, atol=1e-10)
 
 
-@pytest.fixture(scope="module")
-def other(judge):
-    """A perceptron that has learned half of the digits which the convolutional network has not."""
-    torch.manual_seed(1)
+def perceptron(judge, seed):
+    """One that has learned half of the digits which the convolutional network has not."""
+    torch.manual_seed(seed)
     net = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
     model = sign(net, judge.model.signature)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
@@ -54,6 +54,11 @@ def other(judge):
         optimizer.step()
     optimizer.zero_grad()
     return model.eval()
+
+
+@pytest.fixture(scope="module")
+def other(judge):
+    return perceptron(judge, 1)
 
 
 @pytest.mark.law("mi-fgsm")
@@ -70,6 +75,18 @@ def test_changes_made_for_one_model_mislead_another(judge, other):
     assert share(other, x, y) > 0.75
     assert by_chance - from_other >= 0.15
     assert from_other - own >= 0.1
+
+
+@pytest.mark.law("mi-fgsm")
+@pytest.mark.place("attack/transfer")
+def test_what_misleads_several_together_misleads_another_more(judge, other):
+    x, y, eps = judge.x[250:], judge.y[250:], 0.15
+    makers = [judge.model, *(perceptron(judge, seed) for seed in (2, 3))]
+    whole = together(makers)
+    torch.testing.assert_close(whole(x), sum(maker(x) for maker in makers) / 3)
+    assert whole.signature is judge.model.signature
+    alone = [share(other, mi_fgsm(maker, x, y, eps=eps), y) for maker in makers]
+    assert share(other, mi_fgsm(whole, x, y, eps=eps), y) < min(alone)
 
 
 @pytest.mark.law("universal")

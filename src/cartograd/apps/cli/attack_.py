@@ -21,7 +21,7 @@ def attack_(
     method: list[str] | None = None,
     eps: list[float] | None = None,
     norm: str | None = None,
-    from_: Annotated[str | None, Parameter(name="--from")] = None,
+    from_: Annotated[list[str] | None, Parameter(name="--from")] = None,
     examples: int = 200,
     out: File = None,
     device: str = "auto",
@@ -44,7 +44,8 @@ def attack_(
         norm: what the sizes of a curve measure: linf (the default; each number) or l2 (the whole
             change).
         from_: another run or bundle, for which the changes are made; they are tried on this one
-            (--method mi-fgsm is made for that).
+            (--method mi-fgsm is made for that). Several are misled together, which misleads this
+            one more often.
         examples: how many to attack.
         out: the file to write, PNG, or HTML of a curve; by default attack.png or attack.html in the
             run's folder.

@@ -23,6 +23,7 @@ from cartograd.data.dataset.dataset import Split
 from cartograd.frontier.security.ball import Ball, Norm, check, direction, noise, sizes
 from cartograd.frontier.security.gain import valid
 from cartograd.frontier.security.growing import growing
+from cartograd.frontier.security.surrogates import together
 from cartograd.practice.metrics.proportion import exact
 
 METHODS = ("pgd", "apgd")
@@ -39,7 +40,7 @@ def security_curve(
     *,
     eps: float | Sequence[float] = (),
     norm: Norm = "linf",
-    surrogate: Target | None = None,
+    surrogate: Target | Sequence[Target] | None = None,
     examples: int = 200,
     part: str | None = None,
     device: str = "auto",
@@ -55,7 +56,8 @@ def security_curve(
         methods: specs of attacks.
         eps: sizes, in the units of the input port; by default 1, 2, 5 and 10 % of its range.
         norm: `linf` (each number moves by at most eps) or `l2` (the whole change is at most eps).
-        surrogate: another model that the changes are made for, to be tried on this one.
+        surrogate: another model that the changes are made for, to be tried on this one, or several
+            that they are made for together.
         examples: how many to attack: the first of a fixed shuffle.
         part: `train`, `valid`, `test` or `all`, by default as in `robustness`.
         device: `auto`, `cpu`, `cuda` or `mps`.
@@ -75,7 +77,7 @@ def security_curve(
     if not specs:
         raise UsageError("there is no method; give at least one, such as pgd")
     model, chosen = attacked(target, data, part=part, examples=examples, device=device)
-    maker = model if surrogate is None else _alike(as_signed(surrogate), model)
+    maker = _maker(surrogate, model)
     specs = [bounded(spec, maker, chosen.inputs) for spec in specs]
     sizes_asked = _sizes(eps, model, chosen.inputs, norm)
     right = classes_of(outputs_of(model, chosen.inputs)) == chosen.targets
@@ -99,6 +101,22 @@ def security_curve(
         notes=tuple(line for size in sizes_asked for line in size_notes(size, norm, own, numbers)),
         shown=_shown(model, chosen, runs, sizes_asked),
     )
+
+
+def _maker(surrogate: Target | Sequence[Target] | None, model: Signed, /) -> Signed:
+    """What the changes are made for: the model itself, another one, or several together.
+
+    Raises:
+        UsageError: the list of others is empty, or one of them is not like the model.
+    """
+    if surrogate is None:
+        return model
+    if not isinstance(surrogate, list | tuple):
+        return _alike(as_signed(surrogate), model)
+    if not surrogate:
+        raise UsageError("surrogate=[] names no model; give at least one, or leave it out")
+    others = [_alike(as_signed(one), model) for one in surrogate]
+    return others[0] if len(others) == 1 else together(others)
 
 
 def _alike(other: Signed, model: Signed, /) -> Signed:
