@@ -5,7 +5,7 @@ batches of 32 in the same order, SGD with momentum, one thread; none writes a ch
 like' is float32 everywhere; 'as shipped' leaves the precision to each engine: ours chooses
 bfloat16 where the processor computes in it. Its rounding grows with the steps, so what must agree
 there is not the weights but the loss that they reach. Ours also tries a batch before its first step
-(the rehearsal), which counts here: one in 24 steps.
+(the rehearsal; a few rows on a processor), which counts here: one in 24 steps.
 """
 
 import tempfile

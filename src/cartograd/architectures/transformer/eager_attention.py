@@ -109,12 +109,12 @@ class _Attended(torch.autograd.Function):
         slopes = grads[0] @ v.mT
         slopes = slopes if noise is None else slopes * noise
         fits = torch._softmax_backward_data(slopes, weights, 3, weights.dtype)  # pyright: ignore[reportPrivateImportUsage]
-        of_bias = ctx.needs_input_grad[3] and bias is not None
+        learned = ctx.needs_input_grad[3]
         return (
             fits @ k,
             fits.mT @ q,
             kept.mT @ grads[0],
-            fits.sum_to_size(bias.shape).to(bias.dtype) if of_bias else None,
+            fits.sum_to_size(bias.shape).to(bias.dtype) if bias is not None and learned else None,
             None,
             None,
         )

@@ -41,9 +41,11 @@ def settle(run: Run, group: Sequence[Any], /) -> None:
             run.objective, players, group, device, config.precision
         )
         chosen |= {"layout": config.layout, "threads": config.threads}
-    elif config.layout == OPEN:
-        config.layout = candidates.usual_layout(players, device, config.precision)
-        chosen |= {} if config.layout is None else {"layout": config.layout}
+    elif config.layout == OPEN:  # pieces of weights, and what is sent, stay as they lie
+        alone = run.processes.size == 1
+        found = candidates.usual_layout(players, device, config.precision) if alone else None
+        config.layout = found
+        chosen |= {} if found is None else {"layout": found}
     apply(config, players)
     if chosen and run.manager is not None and run.processes.lead:
         run_folder.write_chosen(run.manager.folder.path, chosen)
