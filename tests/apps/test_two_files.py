@@ -196,6 +196,8 @@ def test_what_only_python_takes(usable):
         assert cg.build("toy-sample-metric")(torch.ones(3), torch.zeros(2)) == 1
         assert cg.build("toy-diagnostic")([{}, {}]).epochs == 2
         assert [row.square for row in cg.build("toy-demonstration")()] == [0, 1, 4, 9]
+        taken = cg.build("toy-measurement")(lambda call, seconds: call() * seconds)
+        assert taken.seconds == pytest.approx(3.6)
         scores = torch.eye(5).roll(1, 1)
         found = cg.build("toy-decoding", length=3)(lambda given: scores[given], torch.tensor([[0]]))
         assert found.tolist() == [[1, 2, 3]]

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tests.apps.toy_figures import DEMONSTRATION, MEASUREMENT
 from tests.apps.toy_threats import THREATS
 from tests.apps.toys_of_leaks import PRIVACY_ATTACK
 
@@ -327,28 +328,8 @@ def toy_decoding(decoder, prompt, /, *, length: int):
     return torch.cat(found, 1)
 """,
     ),
-    "demonstration": (
-        "from dataclasses import asdict, dataclass",
-        "toy_demonstration",
-        {},
-        """
-@dataclass(frozen=True)
-class Row:
-    '''A number and its square.'''
-
-    number: int
-    square: int
-
-    def to_json(self):
-        '''The row as JSON types.'''
-        return asdict(self)
-
-
-def toy_demonstration():
-    '''Squares.'''
-    return [Row(number, number**2) for number in range(4)]
-""",
-    ),
+    "demonstration": DEMONSTRATION,
+    "measurement": MEASUREMENT,
     "diagnostic": (
         "from dataclasses import dataclass",
         "toy_diagnostic",

@@ -28,6 +28,7 @@ KINDS = (
     "initialiser",
     "layer",
     "loss",
+    "measurement",
     "metric",
     "model",
     "normalisation",

@@ -42,6 +42,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(verb, "roofline", lambda: ROOF)
 
 
+@pytest.mark.place("deploy/cost")
 def test_work_and_predictions_are_those_of_the_formulas(files):
     small, large, file = net(8), net(512), files["a"]
     found = cg.costs([large, small, file], batches=(64, 1, 1), rate=3.6)
@@ -66,6 +67,7 @@ def test_work_and_predictions_are_those_of_the_formulas(files):
     assert found.energy
 
 
+@pytest.mark.place("deploy/cost")
 def test_the_command_ranks_draws_and_tells(files, tmp_path, capsys, monkeypatch):
     a, b = files["a"], files["b"]
     call = command(capsys, monkeypatch)

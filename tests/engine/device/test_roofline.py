@@ -1,13 +1,17 @@
 """The roofline's formulas, with clocks that stand still, and counters of energy in a folder."""
 
 import pytest
+import torch
 
+from cartograd.core.errors import UsageError
 from cartograd.engine.device import energy
-from cartograd.engine.device.roofline import Level, Roofline, Work, roofline, shortest
+from cartograd.engine.device.peak import finished, shortest
+from cartograd.engine.device.roofline import Level, Roofline, Work, roofline
 
 ROOF = Roofline(100.0, (Level(64, 50.0), Level(1024, 5.0)))
 
 
+@pytest.mark.law("roofline")
 def test_the_roof_is_the_lower_of_peak_and_bandwidth():
     assert ROOF.bandwidth(10) == ROOF.bandwidth(64) == 50
     assert ROOF.bandwidth(65) == ROOF.bandwidth(1e9) == 5
@@ -20,6 +24,7 @@ def test_the_roof_is_the_lower_of_peak_and_bandwidth():
     assert (work.intensity, work.reached, ROOF.share(work)) == (1, 25, 0.5)
 
 
+@pytest.mark.law("roofline")
 def test_work_is_counted_by_its_formulas():
     calls = []
 
@@ -27,7 +32,7 @@ def test_work_is_counted_by_its_formulas():
         calls.append(call())
         return 0.5
 
-    found = roofline(sizes=(1 << 14, 1 << 20), timer=still, peak=1.0)
+    found = roofline(still, 1.0, (1 << 14, 1 << 20))
     assert [one.bandwidth for one in found.levels] == [2 * (1 << 22)] * 2
     by = {one.name: one for one in found.works}
     assert by["convolution"].operations == 2 * 9 * 64 * 64 * 4 * 28 * 28
@@ -38,6 +43,18 @@ def test_work_is_counted_by_its_formulas():
     assert found.peak == max(one.reached for one in found.works)
     assert len(calls) == 2 * 2 + 3
     assert found.to_json()["works"][0]["share"] == found.share(found.works[0])
+
+
+def test_a_device_that_is_not_there_is_refused_and_one_that_is_waited_for(monkeypatch):
+    if not torch.cuda.is_available():
+        with pytest.raises(UsageError, match="device 'cuda' is not present here"):
+            roofline(device="cuda")
+    waited = []
+    monkeypatch.setattr(torch.cuda, "synchronize", waited.append)
+    gpu, call = torch.device("cuda"), lambda: waited.append("work")
+    finished(call, gpu)()
+    assert waited == ["work", gpu]
+    assert finished(call, torch.device("cpu")) is call
 
 
 def test_the_shortest_of_several_counts():

@@ -15,10 +15,10 @@ def list_(kind: str | None = None, /, *, lang: Language = "auto", json: bool = F
     Args:
         kind: activation, adapter, attack, augmentation, average, clipping, compressor, data,
             decoding, degradation, demonstration, detector, diagnostic, explainer, exporter,
-            federated, initialiser, layer, loss, metric, model, normalisation, objective, optimizer,
-            poison, privacy, privacy-attack, purifier, regulariser, sample-metric, sampler,
-            schedule, secure-inference, study, technique, text-metric, token-sampler, verifier or
-            weights; all if left out.
+            federated, initialiser, layer, loss, measurement, metric, model, normalisation,
+            objective, optimizer, poison, privacy, privacy-attack, purifier, regulariser,
+            sample-metric, sampler, schedule, secure-inference, study, technique, text-metric,
+            token-sampler, verifier or weights; all if left out.
         lang: language of the titles; auto follows LANG.
         json: print one array of all cards.
     """

@@ -7,6 +7,7 @@ user's cache until the machine or torch changes.
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +25,9 @@ SIDES = {"cpu": 768, "cuda": 8192, "mps": 2048}
 IMAGES = (32, 128, 16, 16)
 """Shape of the images of the convolution."""
 DTYPES = {"float32": torch.float32, **HALVES}
+
+Timer = Callable[[Callable[[], Any], float], float]
+"""What times a call: the shortest of those that fit into so many seconds."""
 
 
 def peak(precision: str, device: torch.device, /, *, at_least: float = 0.0) -> float:
@@ -45,36 +49,52 @@ def peak(precision: str, device: torch.device, /, *, at_least: float = 0.0) -> f
     return speed
 
 
-def fastest(dtype: torch.dtype, device: torch.device, /, *, seconds: float = SECONDS) -> float:
+def fastest(
+    dtype: torch.dtype, device: torch.device, /, *, seconds: float = SECONDS,
+    timer: Timer | None = None,
+) -> float:  # fmt: skip
     """Operations a second of the best of many matrix products and 3x3 convolutions.
 
     Both, as they are different libraries on some processors: a product of floats can be slower
     there than the convolutions of a network.
+
+    Args:
+        dtype: of the numbers.
+        device: on what they are.
+        seconds: how long both are repeated.
+        timer: what times a call.
     """
     side = SIDES[device.type]
     a = torch.ones(side, side, dtype=dtype, device=device)
     images = torch.ones(*IMAGES, dtype=dtype, device=device)
     channels = IMAGES[1]
     kernel = torch.ones(channels, channels, 3, 3, dtype=dtype, device=device)
+    works = (lambda: torch.mm(a, a), lambda: F.conv2d(images, kernel, padding=1))
     with torch.inference_mode():
-        product = _best(lambda: torch.mm(a, a), device, seconds / 2)
-        convolution = _best(lambda: F.conv2d(images, kernel, padding=1), device, seconds / 2)
+        product, convolution = (
+            (timer or shortest)(finished(work, device), seconds / 2) for work in works
+        )
     return max(2 * side**3 / product, 2 * 9 * channels * images.numel() / convolution)
 
 
-def _best(work: Callable[[], object], device: torch.device, seconds: float) -> float:
-    """The shortest time of many."""
+def shortest(call: Callable[[], Any], seconds: float, /) -> float:
+    """The shortest time of many calls, of three at least."""
     best, tried, end = float("inf"), 0, time.perf_counter() + seconds
     while tried < 3 or time.perf_counter() < end:
-        _wait(device)
         start = time.perf_counter()
-        work()
-        _wait(device)
+        call()
         best = min(best, time.perf_counter() - start)
         tried += 1
     return best
 
 
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
+def finished(call: Callable[[], Any], device: torch.device, /) -> Callable[[], Any]:
+    """A call that ends when its work does: a GPU is only told what to do."""
+    if device.type != "cuda":
+        return call
+
+    def whole() -> None:
+        call()
         torch.cuda.synchronize(device)
+
+    return whole
