@@ -115,6 +115,7 @@ LEARNED: dict[str, Row] = {
 
 GENERATIVE: dict[str, Row] = {
     "pixelcnn-digits": generative.pixelcnn_digits,
+    "pixelcnn-fashion": generative.pixelcnn_fashion,
     "vae-fashion": generative.vae_fashion,
     "vae-digits": generative.vae_digits,
     "vq-vae-fashion": generative.vq_vae_fashion,
@@ -183,7 +184,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
             "qat-fashion",
         ),
         *("cnn-family", "rows-of-pixels", "vit-fashion"),
-        *("vae-fashion", "vq-vae-fashion", "diffusion-fashion", "glow-fashion"),
+        *("pixelcnn-fashion", "vae-fashion", "vq-vae-fashion", "diffusion-fashion", "glow-fashion"),
         *(
             "anomaly-fashion",
             "gan-fashion",
