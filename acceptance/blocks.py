@@ -6,18 +6,18 @@ from acceptance.compression import compressed
 from acceptance.session import Outcome, Session, percent, seeded
 from cartograd.evidence.estimate import mean
 
-DATA = "--data fashion-mnist:examples=4000"
+DATA = "--data fashion-mnist:examples=12000"
 LEARNS = (
     "--optimizer adamw:lr=1e-3,weight_decay=0.05 --set seed=SEED decay=all schedule=onecycle "
-    "batch_size=64 augment=flip,crop:padding=2 yardstick=none"
+    "batch_size=64 yardstick=none"
 )
-WHOLE = f"cartograd train vit:dim=64,heads=8,depth=4,patch_size=7 {DATA} --epochs 20 {LEARNS}"
-SMALL = f"cartograd train vit:dim=64,heads=4,depth=2,patch_size=7 {DATA} --epochs 42 {LEARNS}"
-TAUGHT = "seed=SEED,yardstick=none,augment=flip"
+WHOLE = f"cartograd train vit:dim=64,heads=8,depth=4,patch_size=7 {DATA} --epochs 12 {LEARNS}"
+SMALL = f"cartograd train vit:dim=64,heads=4,depth=2,patch_size=7 {DATA} --epochs 20 {LEARNS}"
+TAUGHT = "seed=SEED,yardstick=none"
 STEPS = (
-    f"prune-heads:amount=0.5 distill:epochs=6,{TAUGHT} "
-    f"prune-blocks:amount=0.25 distill:epochs=6,{TAUGHT} "
-    f"prune-blocks:amount=0.34 distill:epochs=10,{TAUGHT}"
+    f"prune-heads:amount=0.5 distill:epochs=2,{TAUGHT} "
+    f"prune-blocks:amount=0.25 distill:epochs=2,{TAUGHT} "
+    f"prune-blocks:amount=0.34 distill:epochs=4,{TAUGHT}"
 )
 WAYS = {
     "all of it": 0,
@@ -44,7 +44,7 @@ def pruned_transformer(session: Session, /) -> Outcome:
     lost = [before - after for before, after in zip(first, last, strict=True)]
     small = [percent(session.train(SMALL, seed).metric("accuracy")) for seed in session.seeds]
     return Outcome(
-        claim="A ViT without half of its heads and of its blocks, on 4,000 pictures of "
+        claim="A ViT without half of its heads and of its blocks, on 12,000 pictures of "
         "Fashion-MNIST",
         command=f"{WHOLE}\n$ cartograd compress RUN --steps {STEPS}",
         measured=last,
@@ -56,7 +56,7 @@ def pruned_transformer(session: Session, /) -> Outcome:
             "lost": ", ".join(f"{one:+.2f}" for one in lost) + " points",
             "heads cut, before they learn": _listed(found, 1),
             "two blocks cut, before they learn": _listed(found, 5),
-            "as small from scratch, 42 epochs": ", ".join(f"{one:.2f} %" for one in small),
+            "as small from scratch, 20 epochs": ", ".join(f"{one:.2f} %" for one in small),
             "size": ", ".join(
                 f"{a['size'] / b['size']:.2f}"
                 for a, b in zip(stages["all of it"], smallest, strict=True)
@@ -67,6 +67,7 @@ def pruned_transformer(session: Session, /) -> Outcome:
         wall=[run.wall + wall for run, (_, _, wall) in zip(wholes, found, strict=True)],
         notes=[
             f"As small from scratch: `{SMALL}`, the epochs of all trainings together.",
+            "Both bounds were set before any figure of such a network was seen.",
             "Times are medians of calls in turns, one thread, as shares of the whole network's "
             "with their 95 % intervals, on a machine that had other work.",
         ],
