@@ -111,7 +111,7 @@ def _maker(surrogate: Target | Sequence[Target] | None, model: Signed, /) -> Sig
     """
     if surrogate is None:
         return model
-    if not isinstance(surrogate, list | tuple):
+    if isinstance(surrogate, Target):
         return _alike(as_signed(surrogate), model)
     if not surrogate:
         raise UsageError("surrogate=[] names no model; give at least one, or leave it out")
