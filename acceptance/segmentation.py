@@ -10,22 +10,25 @@ from torch import Tensor
 from acceptance.session import Outcome, Ran, Session
 
 CUT_OUTS = (
-    "cartograd train unet:width=8 --data cut-outs:size=64,examples=1000,task=segment --epochs 8 "
-    "--set seed=SEED batch_size=16 augment=flip"
+    "cartograd train unet:width=8 --data cut-outs:size=64,examples=2000,task=segment --epochs 12 "
+    "--set seed=SEED batch_size=16 augment=flip,jitter"
 )
 COINS = (
     "cartograd train unet:width=8 --data coins --epochs 12 "
     "--set seed=SEED batch_size=16 augment=flip,rotate,jitter"
 )
-LEAST_THINGS, LEAST_COINS = 0.18, 0.935
-"""IoU that is asked for, set after seed 100 (0.225 and 0.953)."""
+AFTER = 3
+LEAST_THINGS, LEAST_COINS = 0.40, 0.935
+"""IoU that is asked for, set after seed 100 (0.577 and 0.953)."""
 
 NOTES = {
     "cut-outs": [
-        "Thresholds were set after seed 100: things against the ground 22.5 %, Otsu's threshold "
-        "15.1 %, the mean of six classes 17.3 % (13.9 % of the commonest class alone). It is a "
-        "network of half a minute: things that are tested on were cut from other files than those "
-        "trained on, and of what kind they are is hardly learned from so few.",
+        f"Seeds {AFTER} up: seeds 0 to 2 learned from half as many pictures for 8 epochs, without "
+        "jitter, and reached 33.0, 22.7 and 21.6 % (18 asked); of the last the mean IoU of the six "
+        "classes, 17.0 %, was not surely above the commonest class's 13.9 %, so the row failed.",
+        "The threshold was set after seed 100: things against the ground 57.7 %, Otsu's threshold "
+        "14.3 %, the mean of six classes 33.5 %. Things that are tested on were cut from other "
+        "files than those trained on, and of what kind they are is hard to learn from so few.",
     ],
     "coins": [
         "Thresholds were set after seed 100. There is no mask beside scikit-image's photograph "
@@ -68,7 +71,7 @@ def segment_coins(session: Session, /) -> Outcome:
 
 def segment_cut_outs(session: Session, /) -> Outcome:
     """Each pixel of five kinds of things pasted on photographs."""
-    runs = [session.train(CUT_OUTS, seed) for seed in session.seeds]
+    runs = [session.train(CUT_OUTS, AFTER + seed) for seed in session.seeds]
     untrained = session.train(_untrained(CUT_OUTS), 0)
     found = [_things(run.folder) for run in runs]
     blind = _things(untrained.folder)

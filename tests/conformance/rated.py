@@ -20,6 +20,11 @@ RATED = Signature(
 )
 """The signature of a model that is asked what somebody thinks of something."""
 
+CLICKED = Signature(
+    RATED.inputs, (Port("clicked", "label", (2,), labels=("no", "yes"), task="classify"),)
+)
+"""The same where the question is whether somebody takes it."""
+
 
 def stars(folder):
     """Eight people's ratings of twelve films."""

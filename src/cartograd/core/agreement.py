@@ -9,7 +9,7 @@ from cartograd.core.errors import UsageError, unknown
 DTYPES = tuple(sorted(name for name, kind in vars(torch).items() if isinstance(kind, torch.dtype)))
 """Names of torch's number types."""
 
-DECIDED = ("classify", "multi-label")
+DECIDED = ("classify", "score", "multi-label")
 """Tasks whose answers are named from a threshold on."""
 
 

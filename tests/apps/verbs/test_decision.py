@@ -9,8 +9,12 @@ import cartograd as cg
 from cartograd.apps.cli import main
 from cartograd.apps.verbs.decision import settle
 from cartograd.apps.verbs.plan import planned
+from cartograd.core.decided import bare
 from cartograd.core.errors import UsageError
 from cartograd.data.dataset.balanced import BalancedBatches
+from cartograd.data.dataset.dataset import Split
+from cartograd.data.dataset.tensors import assemble
+from cartograd.practice.decisions.temperature import temperature
 
 
 @pytest.fixture
@@ -139,3 +143,29 @@ def test_a_run_is_balanced_from_its_beginning(table):
         cg.train(None, folder="p", resume=True, sampler="balanced")
     run = cg.train("mlp:widths=[4]", table, folder="b", sampler="balanced", **given)
     assert cg.train(None, folder="b", resume=True).steps == run.steps
+
+
+def test_a_single_logit_is_calibrated_and_gets_a_threshold(tmp_path):
+    """As the two logits that it stands for."""
+    draw = torch.Generator().manual_seed(0)
+    x = torch.randn(400, 4, generator=draw)
+    row = cg.Port("row", "vector", (4,), bounds=(-9.0, 9.0))
+    match = cg.Port("match", "label", (1,), labels=("no", "yes"), task="score")
+    taken = (torch.rand(400, generator=draw) < (2 * x[:, 0] - 1).sigmoid()).long()
+    whole = Split(x, taken, cg.Signature((row,), (match,)))
+    parts = (range(200), range(200, 300), range(300, 400))
+    named = dict(zip(("train", "valid", "test"), map(whole.select, parts), strict=True))
+    data = assemble("pairs", named)
+    run = cg.train("mlp:widths=[16]", data, epochs=30, seed=0, folder=tmp_path / "run",
+                   calibrate="temperature", threshold="f1")  # fmt: skip
+    bundle = cg.load(run.folder)
+    port = bundle.signature.output
+    logits = bare(bundle.model(data.valid.inputs), port).detach()
+    assert port.temperature == pytest.approx(temperature(logits, data.valid.targets), rel=1e-4)
+    assert port.temperature != 1.0
+    answers = cg.predict(run, data.test.inputs)
+    logits = bare(bundle.model(data.test.inputs), port)[:, 0]
+    chances = (logits / port.temperature).sigmoid().tolist()
+    assert [one["probabilities"]["yes"] for one in answers] == pytest.approx(chances, abs=1e-5)
+    [share] = port.thresholds
+    assert [one["label"] == "yes" for one in answers] == [one >= share for one in chances]

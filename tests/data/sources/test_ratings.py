@@ -122,6 +122,26 @@ def test_one_user_or_too_few_ratings_are_refused(tmp_path):
         ratings(path, time="when")
 
 
+@pytest.mark.law("ratings")
+def test_clicks_are_ratings_of_four_and_more_or_the_ones_of_a_column_of_zeros_and_ones(tmp_path):
+    data = ratings(write(tmp_path / "a.csv", ROWS), task="click")
+    whole = [(int(a), int(b), int(y)) for part in (data.train, data.valid, data.test)
+             for (a, b), y in zip(part.table.rows, part.targets, strict=True)]  # fmt: skip
+    assert sorted(whole) == sorted((u, i, int(r >= 4)) for u, i, r, _ in ROWS)
+    assert data.signature.output.labels == ("not taken", "taken")
+    seen = [(u, i, int(r >= 4), t) for u, i, r, t in ROWS]
+    shown = write(tmp_path / "b.csv", [*seen, (0, 0, 1, 9999)], "user,item,clicked,time")
+    log = ratings(shown, task="click")  # the first pair was shown again
+    assert int(sum(part.targets.sum() for part in (log.train, log.valid, log.test))) == 1 + sum(
+        row[2] for row in seen
+    )
+    assert "are 1 or more and count as taken (a click)" in log.told[2]
+    with pytest.raises(UsageError, match=r"every rating is 1 or more.*rows of both kinds"):
+        ratings(write(tmp_path / "c.csv", ROWS), task="click", liked=1.0)
+    with pytest.raises(UsageError, match="no rating is 9 or more"):
+        ratings(tmp_path / "c.csv", task="click", liked=9.0)
+
+
 @pytest.mark.paper("movielens")
 def test_movielens_is_as_it_was_published():
     if packages.show("movielens").path is None:

@@ -2,8 +2,11 @@
 
 import pytest
 import torch
+from starlette.testclient import TestClient
 
 import cartograd as cg
+from cartograd.apps.server.app import application
+from cartograd.apps.server.load import load
 from cartograd.core.errors import UsageError
 from cartograd.data.store import packages
 from cartograd.practice.metrics.ctr import ctr
@@ -65,6 +68,47 @@ def test_a_recommender_reports_ndcg_and_clicks(tmp_path):
     assert len(first) == 5
     titles = {row.split(",")[1].strip('"') for row in people if row.rsplit(",", 3)[1] == "1"}
     assert not titles & {one["item"] for one in first}
+
+
+@pytest.mark.law("matrix-factorisation")
+def test_clicks_are_told_by_a_calibrated_probability_that_is_kept_and_served(tmp_path):
+    """Of somebody and a thing; whom nobody knows clicks as often as all do."""
+    draw = torch.Generator().manual_seed(0)
+    taste, appeal = torch.randn(2, 40, generator=draw)
+    lines = []
+    for i in range(1600):
+        user, item = i % 40, (i // 40 * 7 + i) % 40
+        likely = torch.sigmoid(0.8 * (taste[user] + appeal[item]) - 1)
+        lines.append(f"u{user},i{item},{int(torch.rand(1, generator=draw) < likely)},{i}")
+    (tmp_path / "log.csv").write_text("\n".join(["user,item,clicked,time", *lines]) + "\n")
+    data = f"ratings:{tmp_path}/log.csv,task=click,split=random,valid=0.25"
+    run = cg.train(
+        "matrix-factorisation:factors=2", data, epochs=6, batch_size=64, seed=0,
+        optimizer="adam:lr=0.02", calibrate="temperature", folder=tmp_path / "run",
+    )  # fmt: skip
+    bundle = cg.load(run.folder)
+    t = bundle.signature.output.temperature
+    assert t != 1
+    parts = cg.dataset(data)
+    bare = bundle.model.model.eval()(parts.valid.inputs).detach().double()
+
+    def loss(by):
+        return float(torch.nn.functional.cross_entropy(bare / by, parts.valid.targets))
+
+    assert loss(t) < min(loss(1.0), loss(1.02 * t), loss(t / 1.02))
+    found = cg.evaluate(run.folder, data)
+    assert {"accuracy", "nll", "ece"} <= set(found.metrics)
+    rows = [{"user": "u3", "item": "i5"}, {"user": "nobody", "item": "nothing"}]
+    answers = cg.predict(run, rows)
+    taken = parts.train.targets.double().mean()
+    with TestClient(application(load(run.folder))) as http:
+        served = http.post("/predict", json={"inputs": rows}).json()["predictions"]
+    for one, other in zip(answers, served, strict=True):
+        assert other["probabilities"] == pytest.approx(one["probabilities"], abs=1e-6)
+    logit = bundle.model.model(torch.tensor([[40.0, 40.0]])).detach()[0, 1] / t
+    unknown = answers[1]["probabilities"]["taken"]
+    assert unknown == pytest.approx(float(logit.sigmoid()), abs=1e-6)
+    assert unknown == pytest.approx(float(taken), abs=0.1)
 
 
 def test_refusals():

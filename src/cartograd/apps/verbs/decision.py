@@ -60,7 +60,7 @@ def _check_decision(settings: Mapping[str, Any], signature: Signature, valid: Ex
     if how is None and calibrate is None:
         return
     task = signature.task
-    if task.name not in ("classify", "multi-label") or len(signature.output.dims) != 1:
+    if task.name not in ("classify", "score", "multi-label") or len(signature.output.dims) != 1:
         raise UsageError(f"{asked} is for classes of whole examples; this learns {task.name!r}")
     if how is None:
         return

@@ -1,6 +1,6 @@
 """What is measured of the validation part at the end of each epoch."""
 
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -11,6 +11,13 @@ from cartograd.core.build import build
 from cartograd.core.card import Card
 from cartograd.core.ports import Signature
 from cartograd.core.protocols import Metric, Validating
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """An objective whose metrics depend on what is to be answered."""
+
+    measured_by: tuple[str, ...]
 
 
 def epoch_metrics(
@@ -35,7 +42,8 @@ def epoch_metrics(
         usual = signature.task.metrics[:1]
         names = [] if isinstance(objective, Validating) else [*usual, *more]
     else:
-        usual = signature.task.metrics if signature.task.rebuilds else card.metrics
+        own = objective.measured_by if isinstance(objective, Measured) else card.metrics
+        usual = signature.task.metrics if signature.task.rebuilds else own
         names = [one for one in (*usual, *more) if one not in card.logs]
     return {
         one: _of_samples(one) if is_of_samples(one) else measure(one, signature)

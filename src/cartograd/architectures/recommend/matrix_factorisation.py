@@ -10,9 +10,11 @@ Asked of a user alone it scores every item by the same sum (b_u is the same for 
 a history, if there is one, is not read.
 In evaluation items that the user is known to have taken score minus infinity: they are not shown.
 
-Shapes: input `b 2`, the numbers of user and item; output `b 1`. Or input `b 1`, the user; output
-`b k`, a score for each item. The number after the last is of whom training does not know: their
-factors and bias are nothing.
+Of two classes, taken or not, the sum is the logit z of the second, [0, z], and its mean is learned.
+
+Shapes: input `b 2`, the numbers of user and item; output `b 1`, or `b 2` of two classes. Or input
+`b 1`, the user; output `b k`, a score for each item. The number after the last is of whom training
+does not know: their factors and bias are nothing.
 
 Departures: the mean, and the unit (a standard deviation of the ratings), are the output port's, by
 which a signed model answers. All rows are learned together by the chosen optimizer, not one rating
@@ -30,6 +32,7 @@ True
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from cartograd.core.card import Card
 
@@ -49,6 +52,8 @@ CARD = Card(
         "law: asked of a user alone, it orders items as it rates them, what was taken left out",
         "law: whom training does not know is answered by the biases that are known, and rows that "
         "a batch does not name get no gradient",
+        "law: clicks are told by a probability that is calibrated, kept and served; whom nobody "
+        "knows clicks as often as all do",
     ),
     tiny={"users": 4, "items": 5, "factors": 3},
     objective="factorise",
@@ -66,11 +71,13 @@ class MatrixFactorisation(nn.Module):
     Args:
         users: how many users there are.
         items: how many items there are; None for `classes` of them, all of which are scored.
-        classes: how many numbers the answer has: one rating, or a score for each item.
+        classes: how many numbers the answer has: one rating, or a score for each item; or two of a
+            pair, whether the item is taken.
         factors: numbers in which a user and an item agree or do not.
     """
 
     seen: Tensor | None
+    mean: nn.Parameter | None
 
     def __init__(
         self, *, users: int, items: int | None = None, classes: int = 1, factors: int = 16
@@ -82,6 +89,7 @@ class MatrixFactorisation(nn.Module):
         self.item = nn.Embedding(items + 1, factors + 1, padding_idx=items)
         seen = torch.zeros(users + 1, items, dtype=torch.bool) if scored else None
         self.register_buffer("seen", seen)
+        self.mean = nn.Parameter(torch.zeros(1)) if classes == 2 and not scored else None
         for table in (self.user, self.item):
             nn.init.normal_(table.weight, std=SPREAD)
             with torch.no_grad():
@@ -116,4 +124,5 @@ class MatrixFactorisation(nn.Module):
             return scores.masked_fill(self.known(x), -torch.inf)
         user, item = self.rows(x)
         agree = (user[:, 1:] * item[:, 1:]).sum(1, keepdim=True)
-        return user[:, :1] + item[:, :1] + agree
+        rating = user[:, :1] + item[:, :1] + agree
+        return rating if self.mean is None else F.pad(self.mean + rating, (1, 0))

@@ -15,7 +15,10 @@ NAMES = {
         *("item", "itemid", "movie", "movieid", "film", "filmid", "product", "productid", "iid"),
         *("book", "bookid", "isbn", "asin", "song", "songid", "artist", "artistid", "物品", "电影"),
     ),
-    "rating": ("rating", "ratings", "stars", "score", "overall", "评分"),
+    "rating": (
+        *("rating", "ratings", "stars", "score", "overall", "评分"),
+        *("click", "clicks", "clicked", "isclick", "点击"),
+    ),
     "time": ("timestamp", "time", "date", "datetime", "unixreviewtime", "ratedat", "时间"),
 }
 """Usual names of each, in small letters and without marks between words."""

@@ -44,8 +44,8 @@ def movielens(
     path: str | Path | None = None,
     /,
     *,
-    task: Literal["regress", "rank"] = "regress",
-    liked: float = 4.0,
+    task: Literal["regress", "rank", "click"] = "regress",
+    liked: float | None = None,
     history: int = 0,
     split: Literal["last", "random"] = "last",
     valid: float = 0.1,
@@ -55,8 +55,8 @@ def movielens(
 
     Args:
         path: the table; by default what `cartograd data get movielens` has fetched.
-        task: `regress` tells ratings, `rank` which film is liked next.
-        liked: from which rating on a film counts as liked, to rank.
+        task: `regress` tells ratings, `rank` which film is liked next, `click` whether one is.
+        liked: from which rating on a film counts as liked; 4 by default.
         history: how many films that were taken before are known of each example, to rank.
         split: `last` tests on the last rating of each user, `random` on a share of all.
         valid: share of a random split for validation.

@@ -11,11 +11,15 @@ example, the user its input and the item its right answer. Others are left out. 
 the last 20 items that the user took before are input, too, for models that read them: a cell of
 the column `taken before` names them, `a|b|c`, the latest last.
 
+`task=click` asks of each user and item whether it is taken (a rating of `liked` and more, or a 1 in
+a column of clicks), which a model answers with a probability; a pair may be there several times.
+
 `split=random` takes shares of all ratings instead, as most published figures do: those are lower
 (better), as a user's later ratings help to tell the earlier ones.
 
-Shapes: inputs `n 2`, the numbers of user and item; targets `n 1`, the ratings. To rank: inputs
-`n 1`, users, or `n 1+history`, with what they took, the latest first; targets `n`, items.
+Shapes: inputs `n 2`, the numbers of user and item; targets `n 1`, the ratings, or for clicks `n`,
+0 and 1. To rank: inputs `n 1`, users, or `n 1+history`, with what they took, the latest first;
+targets `n`, items.
 
 References:
     Yehuda Koren, Robert Bell, Chris Volinsky. Matrix factorization techniques for recommender
@@ -36,6 +40,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from cartograd.core.card import Card
 from cartograd.core.column import SEVERAL, Column
@@ -61,11 +66,17 @@ CARD = Card(
     proofs=(
         "law: the last rating of each user by time is tested on, the one before is for validation, "
         "in whatever order the rows stand",
+        "law: clicks are the ratings of four and more, or the ones of a column of zeros and ones",
     ),
 )
 
 BEFORE = "taken before"
 """The column of a history."""
+
+LIKED = 4.0
+"""From which rating on an item counts as liked; of clicks, which are 0 and 1, it is 1."""
+
+CLICKS = ("not taken", "taken")
 
 
 def ratings(
@@ -77,8 +88,8 @@ def ratings(
     rating: str = "",
     time: str = "",
     title: str = "",
-    task: Literal["regress", "rank"] = "regress",
-    liked: float = 4.0,
+    task: Literal["regress", "rank", "click"] = "regress",
+    liked: float | None = None,
     history: int = 0,
     split: Literal["last", "random"] = "last",
     valid: float = 0.1,
@@ -93,8 +104,8 @@ def ratings(
         rating: the column of the ratings, numbers.
         time: the column of times or dates; without one a hash says which rating is the last.
         title: the column of the items' names, for answers; `title` is found.
-        task: `regress` tells ratings, `rank` which item is liked next.
-        liked: from which rating on an item counts as liked, to rank.
+        task: `regress` tells ratings, `rank` which item is liked next, `click` whether one is.
+        liked: from which rating on an item counts as liked; 4 by default, or 1 where none is more.
         history: how many items that were taken before are known of each example, to rank.
         split: `last` tests on the last rating of each user, `random` on a share of all.
         valid: share of a random split for validation.
@@ -102,8 +113,9 @@ def ratings(
 
     Raises:
         UsageError: the file is no table, lacks a column, or has one user or one item only; a rating
-            is no number; a user has rated an item twice. The line is named. Or a history is asked
-            for where it would name what is tested on, or where ratings are told.
+            is no number; a user has rated an item twice; all are clicks, or none. The line is
+            named. Or a history is asked for where it would name what is tested on, or where ratings
+            are told.
     """
     if history and (task != "rank" or split != "last"):
         raise UsageError(
@@ -113,10 +125,11 @@ def ratings(
     table = read_table(path)
     named = rating_columns(table, user=user, item=item, rating=rating, time=time)
     values = numbers(table.column(named.rating), named.rating, table)
-    _check(table, named, [cell != cell for cell in values.tolist()])
+    _check(table, named, [cell != cell for cell in values.tolist()], again=task == "click")
     columns = tuple(_numbered(table, name) for name in (named.user, named.item))
     names = _titles(table, named.item, title, columns[1])
     whole_table = f"{len(table):,} ratings of {values.min():g} to {values.max():g}"
+    liked = (LIKED if values.max() > 1 else 1.0) if liked is None else liked
     if task == "rank":
         kept = [row for row, value in enumerate(values.tolist()) if value >= liked]
         table, values = table.select(kept), values[kept]
@@ -135,6 +148,10 @@ def ratings(
     port = Port("pair", "table", (2,), columns=columns)
     output = Port(named.rating, "value", (1,), task="regress")
     targets = torch.from_numpy(values).float()[:, None]
+    if task == "click":
+        output = Port(named.rating, "label", (2,), labels=CLICKS, task="classify")
+        targets = (targets[:, 0] >= liked).long()
+        _check_clicks(table.source, targets, liked)
     if task == "rank":
         if history:
             past = before(users, when, keys, history)
@@ -153,11 +170,22 @@ def ratings(
         f"(columns {', '.join(filter(None, (*named.pair, named.rating, named.time)))})",
         told,
     ]
-    if task == "rank":
-        decided.append(f"{len(table):,} of them are {liked:g} or more and count as taken (a click)")
+    if task != "regress":
+        taken = int((values >= liked).sum())
+        decided.append(f"{taken:,} of them are {liked:g} or more and count as taken (a click)")
     splits = {part: whole.select(rows) for part, rows in chosen.items()}
     about = {"source": table.source, "sha256": digest(table.source), "decided": decided}
     return assemble("ratings", splits, about=about)
+
+
+def _check_clicks(source: str, taken: Tensor, liked: float) -> None:
+    """Refuse a table of clicks alone, or without any."""
+    if len(taken.unique()) < 2:
+        which = "every" if taken.any() else "no"
+        raise UsageError(
+            f"{source}: {which} rating is {liked:g} or more; what is clicked is told from what is "
+            "not, so give another liked=, or rows of both kinds"
+        )
 
 
 def _remembered(table: Table, past: list[list[int]], items: list[str]) -> Table:
@@ -195,8 +223,11 @@ def _titles(table: Table, item: str, title: str, column: Column) -> tuple[str, .
     )
 
 
-def _check(table: Table, named: RatingColumns, gaps: list[bool]) -> None:
-    """Refuse cells that are missing, pairs that are there twice, and too few users or items."""
+def _check(table: Table, named: RatingColumns, gaps: list[bool], *, again: bool) -> None:
+    """Refuse cells that are missing, too few users or items, and pairs that are there twice.
+
+    Unless they may be there again, as what is shown twice may be clicked once.
+    """
     if True in gaps:
         raise UsageError(
             f"{table.where(gaps.index(True))}: the rating {named.rating!r} is missing; fill it in, "
@@ -207,7 +238,7 @@ def _check(table: Table, named: RatingColumns, gaps: list[bool]) -> None:
         for name, cell in zip(named.pair, pair, strict=True):
             if not cell:
                 raise UsageError(f"{table.where(row)}: {name!r} is empty; say which it is")
-        if pair in seen:
+        if pair in seen and not again:
             raise UsageError(
                 f"{table.where(row)}: {named.user} {pair[0]} rates {named.item} {pair[1]} again, "
                 f"after {table.unit} {table.lines[seen[pair]]}; keep one of the two"

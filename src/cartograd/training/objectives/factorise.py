@@ -6,7 +6,10 @@ ratings is shrunk as often as it learns.
 
     L(u, i, r) = (r - rating(u, i))^2 + weight (|p_u|^2 + |q_i|^2 + c (b_u^2 + b_i^2))
 
-Shapes: a batch is (pairs `b 2`, ratings `b 1`); the model's ratings are `b 1`.
+Of two classes, taken or not, the error is the cross-entropy (logistic matrix factorisation).
+
+Shapes: a batch is (pairs `b 2`, ratings `b 1`); the model's ratings are `b 1`. Of two classes the
+targets are `b`, the logits `b 2`.
 
 Departures: the error is in standard deviations of the ratings, so the weight does not depend on how
 many stars there are. Biases may be held back less than factors (c below 1; the paper's c is 1): one
@@ -15,6 +18,8 @@ number is told by few ratings, many are not.
 References:
     Yehuda Koren, Robert Bell, Chris Volinsky. Matrix factorization techniques for recommender
     systems. IEEE Computer 42, 2009. https://doi.org/10.1109/MC.2009.263
+    Christopher Johnson. Logistic matrix factorization for implicit feedback data. NIPS workshop on
+    distributed machine learning and matrix computations 2014.
 
 >>> from cartograd.core.build import build
 >>> objective = Factorise(model=build("matrix-factorisation:users=4,items=5"))
@@ -33,6 +38,7 @@ from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Batch, Loss
 from cartograd.core.signed import Signed
+from cartograd.training.losses.cross_entropy import cross_entropy
 
 CARD = Card(
     name="factorise",
@@ -47,6 +53,7 @@ CARD = Card(
     proofs=(
         "law: at a minimum each user's row is that of ridge regression on the rows of what it "
         "rated, in closed form, to 1e-6",
+        "law: of clicks the mean logit at a minimum makes the mean probability their share",
     ),
     metrics=("rmse", "r2"),
 )
@@ -62,7 +69,7 @@ class Factorised(Protocol):
 
 
 class Factorise(nn.Module):
-    """Squared error of ratings and the size of the rows that were named.
+    """Squared error of ratings, or cross-entropy of clicks, and the size of the rows named.
 
     Args:
         model: gives ratings, and the rows by which it does.
@@ -84,6 +91,8 @@ class Factorise(nn.Module):
                 f"matrix-factorisation; {type(factorised).__name__} has none: train it with regress"
             )
         self.model, self.factorised = model, factorised
+        self.of_classes = isinstance(model, Signed) and model.signature.target == "class"
+        self.measured_by = ("accuracy",) if self.of_classes else CARD.metrics
         self.weight, self.bias_weight = weight, bias_weight
         self.players = {"model": model}
         unit = model.output_std.clone() if isinstance(model, Signed) else torch.ones(1)
@@ -97,8 +106,10 @@ class Factorise(nn.Module):
         yield Loss(self.validate(batch)["loss"] + self.weight * size)
 
     def validate(self, batch: Batch, /) -> dict[str, Tensor]:
-        """The squared error of each rating, and the outputs for the metrics."""
+        """The error of each rating, and the outputs for the metrics."""
         pairs, targets = batch
         values = self.model(pairs)
+        if self.of_classes:
+            return {"loss": cross_entropy(values, targets), "outputs": values}
         error = ((values - targets) / self.unit).square().mean(1)
         return {"loss": error, "outputs": values}
