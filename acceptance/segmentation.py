@@ -14,9 +14,10 @@ CUT_OUTS = (
     "--set seed=SEED batch_size=16 augment=flip,jitter"
 )
 COINS = (
-    "cartograd train unet:width=8 --data coins --epochs 12 "
+    "cartograd train unet:width=8 --data coins:tested=COLUMNS --epochs 12 "
     "--set seed=SEED batch_size=16 augment=flip,rotate,jitter"
 )
+TESTED = ("left", "middle", "right")
 AFTER = 3
 LEAST_THINGS, LEAST_COINS = 0.40, 0.935
 """IoU that is asked for, set after seed 100 (0.577 and 0.953)."""
@@ -34,9 +35,14 @@ NOTES = {
         "Thresholds were set after seed 100. There is no mask beside scikit-image's photograph "
         "(nor any of cells in its package): the coins were outlined by ellipses drawn by eye for "
         "this library, which are right to a pixel or two, so the IoU cannot be 100 %.",
-        "The photograph is cut between coins; no coin and no ground is in two parts. Eight tiles "
-        "are tested on, too few for an interval that holds what it states. Otsu's threshold is of "
-        "each tile by itself, which is easier for it than one of the whole photograph.",
+        "The photograph is cut between coins; no coin and no ground is in two parts. Otsu's "
+        "threshold is of each tile by itself, which is easier for it than one of the whole "
+        "photograph.",
+        f"Seeds {AFTER} up: seeds 0 to 2 were asked on the right columns alone and reached 93.9, "
+        "94.3 and 95.7 %, but eight tiles are too few: only the last was surely above Otsu's 90.8 "
+        "%. More training does not help (50 epochs of seed 100: 95.6 %, -0.4 to 10.6 points). Now "
+        "left, middle and right columns are tested on in turn, and the 23 tiles are taken "
+        "together; 30 are the least for an interval that holds what it states.",
         "Cut by rows instead, with the bright first row for the test and darker ones for training, "
         "seed 100 reached 72.3 % and Otsu's threshold 89.5 %: the network had not seen ground as "
         "bright as coins. The cut was changed after that, and before any counted seed.",
@@ -45,28 +51,63 @@ NOTES = {
 
 
 def segment_coins(session: Session, /) -> Outcome:
-    """Each pixel of a photograph of coins."""
-    runs = [session.train(COINS, seed) for seed in session.seeds]
-    untrained = session.train(_untrained(COINS), 0)
-    measured = [run.metric("mask-iou") for run in runs]
-    plain = [_beside(run, "Otsu's threshold") for run in runs]
+    """Each pixel of a photograph of coins, by three networks that saw other coins."""
+    runs = {seed: _in_turn(session, COINS, AFTER + seed) for seed in session.seeds}
+    found = [_pooled(own) for own in runs.values()]
+    blind = _pooled(_in_turn(session, _untrained(COINS), 0))
+    measured = [one["model"] for one in found]
     return Outcome(
         claim="U-Net on scikit-image's photograph of coins, against Otsu's threshold",
         command=COINS,
         measured=[round(100 * one, 1) for one in measured],
-        asked=f"mask IoU at least {LEAST_COINS:.1%} and surely above Otsu's threshold of each "
-        "tile, which untrained weights do not reach",
-        passed=all(
-            one >= LEAST_COINS and other["is"] == "better"
-            for one, other in zip(measured, plain, strict=True)
-        )
-        and untrained.metric("mask-iou") < plain[0]["metrics"]["mask-iou"],
-        beside=_told(runs, untrained)
-        | {"Otsu's threshold of each tile": _share(plain[0]["metrics"]["mask-iou"])},
-        cpu=[run.cpu for run in runs],
-        wall=[run.wall for run in runs],
+        asked=f"mask IoU at least {LEAST_COINS:.1%} on the whole photograph, and surely above "
+        "Otsu's threshold of each tile, by the paired 95 % interval of its tiles; untrained "
+        "weights do not reach the threshold",
+        passed=all(one["model"] >= LEAST_COINS and one["low"] > 0 for one in found)
+        and blind["model"] < blind["otsu"],
+        beside={
+            "Otsu's threshold of each tile": _share(found[0]["otsu"]),
+            "ahead of it by": ", ".join(f"{one['low']:.1%} to {one['high']:.1%}" for one in found),
+            "mask IoU of untrained weights": _share(blind["model"]),
+            "left, middle, right columns": "; ".join(
+                ", ".join(_share(run.metric("mask-iou")) for run in own) for own in runs.values()
+            ),
+        },
+        cpu=[sum(run.cpu for run in own) for own in runs.values()],
+        wall=[sum(run.wall for run in own) for own in runs.values()],
         notes=NOTES["coins"],
     )
+
+
+def _in_turn(session: Session, command: str, seed: int) -> list[Ran]:
+    """A network for each two columns of coins, which it did not see."""
+    return [session.train(command.replace("COLUMNS", one), seed) for one in TESTED]
+
+
+def _pooled(runs: list[Ran]) -> dict[str, float]:
+    """Mask IoU of the tiles of all runs: of models, of Otsu's threshold, and how far they part."""
+    from cartograd.apps.load.source import dataset
+    from cartograd.apps.load.target import as_bundle
+    from cartograd.apps.results.of_pixels import against
+    from cartograd.practice.metrics import masks
+    from cartograd.practice.metrics.mask_iou import whole
+    from cartograd.practice.yardsticks.otsu import answers, bright
+
+    ours, light, dark = [], [], []
+    for run in runs:
+        bundle = as_bundle(run.folder)
+        test = dataset(bundle.about["data"]).test
+        part = test.select(range(len(test)))
+        with torch.inference_mode():
+            ours.append(masks.of(bundle.model(part.inputs), part.targets))
+        inside = bright(part.inputs)
+        light.append(masks.of(answers(inside), part.targets))
+        dark.append(masks.of(answers(~inside), part.targets))
+    own, *both = (torch.cat(one) for one in (ours, light, dark))
+    best = max(both, key=lambda one: float(whole(one.sum(0))))
+    beside = against("Otsu's threshold", best, own)
+    otsu = beside.metrics["mask-iou"]
+    return {"model": float(whole(own.sum(0))), "otsu": otsu, "low": beside.low, "high": beside.high}
 
 
 def segment_cut_outs(session: Session, /) -> Outcome:
@@ -115,14 +156,6 @@ def _share(one: float) -> str:
 def _beside(run: Ran, name: str) -> dict[str, Any]:
     """What a run says of one that it was compared with."""
     return next(one for one in run.said["baselines"] if one["name"] == name)
-
-
-def _told(runs: list[Ran], untrained: Ran) -> dict[str, str]:
-    return {
-        "Dice": ", ".join(_share(run.metric("dice")) for run in runs),
-        "share of right pixels": ", ".join(_share(run.metric("accuracy")) for run in runs),
-        "mask IoU of untrained weights": _share(untrained.metric("mask-iou")),
-    }
 
 
 def _things(folder: Path) -> dict[str, float]:

@@ -4,9 +4,10 @@ The light falls off from the top left to the bottom, so no one level of grey par
 ground. There is no mask beside the photograph: the ellipses below were drawn by eye around each
 coin, and are right to about a pixel or two of a coin's edge.
 
-It is cut between coins, so that no coin, and no part of the ground, is in two parts: the two right
-columns of coins are tested on (tiles side by side), the left four of the third row are for
-validation, and the left four of the others are trained on (tiles that overlap).
+It is cut between coins, so that no coin, and no part of the ground, is in two parts: two columns of
+coins are tested on (tiles side by side), the other four of the third row are for validation, and
+the other four of the others are trained on (tiles that overlap). Tested on the right, the middle
+and the left columns in turn, three models answer for the whole photograph.
 
 Shapes: inputs `n 1 y x` in [0, 1], kept as uint8; targets `n y x`, 1 where a coin is.
 
@@ -20,6 +21,7 @@ References:
 """
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -58,28 +60,40 @@ COINS = (
 SHAPE = (303, 384)
 """Rows and columns of the photograph."""
 
-PARTS = {
-    "train": ((0, 85, 0, 247), (85, 150, 0, 236), (225, 303, 0, 272)),
-    "valid": ((150, 225, 0, 243),),
-    "test": ((0, 85, 247, 384), (85, 150, 236, 384), (150, 225, 243, 384), (225, 303, 272, 384)),
-}
-"""From which row to which, and from which column to which, each piece of a part is."""
+ROWS = ((0, 85), (85, 150), (150, 225), (225, 303))
+"""From which row of pixels to which each row of coins is."""
+
+CUTS = ((0, 126, 247, 384), (0, 128, 236, 384), (0, 130, 243, 384), (0, 140, 272, 384))
+"""The columns of pixels between which two columns of coins are, in each row of coins."""
+
+TESTED = ("left", "middle", "right")
 
 FILE = "coins.png"
 
 
-def coins(path: str | Path | None = None, /, *, size: int = 56) -> Dataset:
+Piece = tuple[int, int, int, int]
+"""From which row to which, and from which column to which."""
+
+
+def coins(
+    path: str | Path | None = None,
+    /,
+    *,
+    size: int = 56,
+    tested: Literal["left", "middle", "right"] = "right",
+) -> Dataset:
     """Tiles of the photograph, and which of their pixels are coins'.
 
     Args:
         path: the photograph, or the folder that it is in; by default what `cartograd data get
             coins` has fetched.
         size: height and width of a tile.
+        tested: which two of the six columns of coins are for the test.
 
     Raises:
         UsageError: the photograph is not there, or a piece of it is lower than a tile.
     """
-    lowest = min(below - top for pieces in PARTS.values() for top, below, _, _ in pieces)
+    lowest = min(below - top for top, below in ROWS)
     if not 8 <= size <= lowest:
         raise UsageError(f"size={size} is out of range; a tile of coins has 8 to {lowest} pixels")
     root = packages.where("coins") if path is None else Path(path)
@@ -87,14 +101,34 @@ def coins(path: str | Path | None = None, /, *, size: int = 56) -> Dataset:
     height, width = SHAPE
     picture = pixels(file, channels=1, height=height, width=width, fit="stretch")[0]
     mask = outlined()
-    tiles = {part: _tiles(picture, mask, part, size) for part in PARTS}
+    tiles = {
+        part: _tiles(picture, mask, own, size, step=max(1, size // 8) if part == "train" else size)
+        for part, own in pieces(tested).items()
+    }
     image = Port("image", "image", (1, size, size), "float32", (0.0, 1.0))
     output = Port("mask", "label", (2, size, size), labels=("ground", "coin"), task="segment")
     signature = Signature((measured(image, tiles["train"][0]),), (output,))
     splits = {part: Split(x, y, signature, names) for part, (x, y, names) in tiles.items()}
-    decided = ["tested on the two right columns of coins, trained on others"]
+    decided = [f"tested on the two {tested} columns of coins, trained on others"]
     about = {"source": str(file), "licence": "no known restrictions", "decided": decided}
     return Dataset("coins", **splits, signature=signature, about=about)
+
+
+def pieces(tested: str, /) -> dict[str, list[Piece]]:
+    """The pieces of each part.
+
+    Args:
+        tested: the two columns of coins for the test.
+    """
+    at = TESTED.index(tested)
+    found = dict[str, list[Piece]](train=[], valid=[], test=[])
+    for number, (rows, cuts) in enumerate(zip(ROWS, CUTS, strict=True)):
+        found["test"].append((*rows, cuts[at], cuts[at + 1]))
+        others = ((0, at), (at + 1, len(TESTED)))  # what is beside each other stays whole
+        found["valid" if number == 2 else "train"] += [
+            (*rows, cuts[left], cuts[right]) for left, right in others if left < right
+        ]
+    return found
 
 
 def outlined() -> UInt8[Tensor, "y x"]:
@@ -107,11 +141,12 @@ def outlined() -> UInt8[Tensor, "y x"]:
     return torch.from_numpy(mask)
 
 
-def _tiles(picture: Tensor, mask: Tensor, part: str, size: int) -> tuple[Tensor, Tensor, list[str]]:
-    """The tiles of a part: those to train on overlap, the others lie side by side."""
-    step = max(1, size // 8) if part == "train" else size
+def _tiles(
+    picture: Tensor, mask: Tensor, own: list[Piece], size: int, *, step: int
+) -> tuple[Tensor, Tensor, list[str]]:
+    """The tiles of pieces, `step` apart."""
     places = []
-    for top, below, left, right in PARTS[part]:
+    for top, below, left, right in own:
         rows, columns = ((below - top - size) % step, (right - left - size) % step)
         places += [
             (row, column)
