@@ -28,6 +28,7 @@ from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.practice.compression.biases import stacked_bias
 from cartograd.practice.compression.grid import Grid, extents, grid_of, in_groups
+from cartograd.practice.compression.one_row import one_row
 
 FEW = 16
 """Rows of inputs up to which torch's product with packed weights is taken."""
@@ -117,9 +118,15 @@ class GroupLinear(nn.Module):
         self.packed = None
         if own and self.numbers.device.type == "cpu" and exact():
             self.packed = _for_torch(self._whole(), self.scale, self.offset)
+        self.one: Callable[[Tensor], Tensor] | None = None
+        if self.packed is not None and self.bias is None and not divided:
+            own = self.packed, self.group
+            self.one = lambda x: _multiplied(x, *own)
 
     def forward(self, x: Float[Tensor, "... d"]) -> Float[Tensor, "... d2"]:
         """The product, in float32."""
+        if self.one is not None and one_row(x) and not self.simulates:
+            return self.one(x)
         rows = x.reshape(-1, self.in_features)
         rows = rows if self.taken is None else rows * self.taken
         # A program that is written for other machines has no kernel of this one.

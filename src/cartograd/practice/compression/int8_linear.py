@@ -10,7 +10,7 @@ Shapes: weights `d2 d`; inputs `... d`.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from cartograd.core.kernels import ROWS, SHAPES, Choice
 from cartograd.practice.compression.biases import stacked_bias
+from cartograd.practice.compression.one_row import one_row
 from cartograd.practice.compression.quicker import WEIGHTS, floats_are
 
 
@@ -61,6 +62,10 @@ class Int8Linear(nn.Module):
         self.whole = self._whole() if self.packed is not None else None
         integers = "integers" if self.packed is not None else ""
         self.form = integers if self.whole is None else "floats"
+        self.one: Callable[[Tensor], Tensor] | None = None
+        if self.packed is not None and self.whole is None:
+            own = self.packed, self.sums, self.bias, self.bits
+            self.one = lambda x: _multiplied(x, *own)
 
     def _whole(self) -> Tensor | None:
         """The weights in floats, if these are the quicker of one row and of many."""
@@ -79,6 +84,8 @@ class Int8Linear(nn.Module):
 
     def forward(self, x: Float[Tensor, "... d"]) -> Float[Tensor, "... d2"]:
         """The product, in float32."""
+        if self.one is not None and one_row(x) and not self.simulates:
+            return self.one(x)
         rows = x.reshape(-1, self.in_features)
         sloped = rows.requires_grad and torch.is_grad_enabled()
         # A program that is written for other machines has no kernel of this one.
