@@ -41,7 +41,7 @@ def data(tmp_path_factory):
             file.setnchannels(1)
             file.setsampwidth(2)
             file.setframerate(8000)
-            file.writeframes(np.arange(800, dtype="<i2").tobytes())
+            file.writeframes(np.arange(number, number + 800, dtype="<i2").tobytes())
     (folder / "table.csv").write_text("a,b,y\n" + "0.5,1.5,yes\n1.5,2.5,no\n" * 20)
     (folder / "pairs.tsv").write_text("".join(f"a {i}\tb {i}\n" for i in range(60)))
     (folder / "text.txt").write_text("the quick brown fox jumps. " * 80)
