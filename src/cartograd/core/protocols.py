@@ -3,7 +3,7 @@
 These are protocols, not base classes: anything of the right shape is accepted.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -229,30 +229,6 @@ class Transcriber(Protocol):
 
     def decoder(self, source: Float[Tensor, "b 1 n"], capacity: int, /) -> Decoder:
         """A decoder of a sound's text."""
-        ...
-
-
-@runtime_checkable
-class Fusible(Protocol):
-    """A model that generates faster in another form; what `generate` calls on a CPU."""
-
-    def largest_product(self) -> tuple[int, int]:
-        """The shape of the largest weight of a layer, by which number formats are timed."""
-        ...
-
-    def inference_form(self, product: Any, /) -> Writer:
-        """The same function with fused weights, which `product` makes into products."""
-        ...
-
-
-@runtime_checkable
-class Stackable(Protocol):
-    """A layer with rounded weights that becomes one with others of the same inputs."""
-
-    def stacked(
-        self, others: Sequence[nn.Module], order: Int[Tensor, " n"] | None, /
-    ) -> Callable[[Tensor], Tensor] | None:
-        """From inputs to the outputs of all, in this order; None where that cannot be."""
         ...
 
 

@@ -7,8 +7,9 @@ from torch import nn
 from cartograd.apps.load.writing import Writing
 from cartograd.architectures.transformer.inference_form import InferenceForm
 from cartograd.core.build import build
+from cartograd.core.inference import Fusible
 from cartograd.core.ports import Port, Signature
-from cartograd.core.protocols import Aligner, Decoder, Fusible, Transcriber, Writer
+from cartograd.core.protocols import Aligner, Decoder, Transcriber, Writer
 from cartograd.core.signed import Signed
 from cartograd.data.text.tokenizer import Tokenizer
 

@@ -15,9 +15,9 @@ from cartograd.apps.answers.writer import (
 )
 from cartograd.apps.load.target import Target, as_signed, name_of
 from cartograd.architectures.decoding.generate import left_padded
-from cartograd.architectures.transformer.cache import CachedDecoder
 from cartograd.core.errors import UsageError, unknown
-from cartograd.core.protocols import Fusible, Writer
+from cartograd.core.inference import Fusible, RoundedCache
+from cartograd.core.protocols import Writer
 from cartograd.core.signed import Signed
 from cartograd.data.text.tokenizer import Tokenizer
 from cartograd.practice.compression.fast_weights import inference_form
@@ -111,7 +111,7 @@ class Writing:
         padded = {"starts": starts} if starts.any() else {}
         decoder = self.model.decoder(len(rows), before + room, **padded)
         if self.cache == "int8":
-            assert isinstance(decoder, CachedDecoder)
+            assert isinstance(decoder, RoundedCache)
             decoder.in_int8()
         return Begun(decoder, prompt, padded.get("starts"), room)
 
@@ -122,7 +122,7 @@ class Writing:
                 f"{name} keeps the keys and values of a source, in float32 only; cache=int8 is for "
                 "models that go on from a text"
             )
-        if not isinstance(self.model.decoder(1, 1), CachedDecoder):
+        if not isinstance(self.model.decoder(1, 1), RoundedCache):
             raise UsageError(
                 f"{name} keeps no keys and values that could be rounded; leave cache=int8 out"
             )

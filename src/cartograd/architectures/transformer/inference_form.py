@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from cartograd.architectures.transformer.attention import MultiHeadAttention, attend
 from cartograd.architectures.transformer.block import Block
 from cartograd.architectures.transformer.cache import Cache, CachedDecoder, check_length
-from cartograd.core.protocols import Stackable
+from cartograd.core.inference import Stackable
 
 Product = Callable[[Tensor], Tensor]
 """From rows `n d` to rows `n d2`, in float32."""

@@ -25,8 +25,9 @@ from torch import Tensor
 
 from cartograd.architectures.transformer.inference_form import Maker, Product
 from cartograd.core.errors import unknown
+from cartograd.core.inference import Fusible
 from cartograd.core.kernels import Choice, right
-from cartograd.core.protocols import Fusible, Writer
+from cartograd.core.protocols import Writer
 from cartograd.practice.compression import group_weights, int8_weights
 
 SECONDS = 0.02

@@ -1,0 +1,45 @@
+"""What models, layers and decoders offer so that they answer faster, or in less memory.
+
+Protocols, as in `core.protocols`: anything of the right shape is accepted.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from jaxtyping import Int
+from torch import Tensor, nn
+
+from cartograd.core.protocols import Writer
+
+
+@runtime_checkable
+class Fusible(Protocol):
+    """A model that generates faster in another form; what `generate` calls on a CPU."""
+
+    def largest_product(self) -> tuple[int, int]:
+        """The shape of the largest weight of a layer, by which number formats are timed."""
+        ...
+
+    def inference_form(self, product: Any, /) -> Writer:
+        """The same function with fused weights, which `product` makes into products."""
+        ...
+
+
+@runtime_checkable
+class Stackable(Protocol):
+    """A layer with rounded weights that becomes one with others of the same inputs."""
+
+    def stacked(
+        self, others: Sequence[nn.Module], order: Int[Tensor, " n"] | None, /
+    ) -> Callable[[Tensor], Tensor] | None:
+        """From inputs to the outputs of all, in this order; None where that cannot be."""
+        ...
+
+
+@runtime_checkable
+class RoundedCache(Protocol):
+    """A decoder that can keep its keys and values as whole numbers of eight bits."""
+
+    def in_int8(self) -> None:
+        """Keep what will be read so; nothing has been read yet."""
+        ...
