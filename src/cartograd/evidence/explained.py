@@ -46,7 +46,8 @@ def explainer(spec: str, target: Tensor, /) -> Explain:
 
 def alike(one: Tensor, other: Tensor, /) -> float:
     """The mean rank correlation of the sizes of two attributions."""
-    return float(rank_correlation(one.abs(), other.abs()).nanmean())
+    found = rank_correlation(one.abs(), other.abs())
+    return float(found.nan_to_num(0.0).mean())  # nothing to rank agrees with nothing
 
 
 def scored(model: nn.Module, x: Tensor, target: Tensor, explain: Explain, /) -> Tensor:
