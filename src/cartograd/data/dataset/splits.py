@@ -119,10 +119,15 @@ def _whole(ordered: np.ndarray, start: int, end: int) -> int:
 
 
 def _fill(part: np.ndarray, wanted: int, place: np.ndarray, labels: np.ndarray) -> None:
-    """Move the training example with the smallest hash, and its copies, if their classes can."""
-    for index in np.argsort(place, kind="stable"):
-        moved = place == place[index]
-        left = labels[(part == 0) & ~moved]
-        if part[index] == 0 and np.isin(labels[moved], left).all():
-            part[moved] = wanted
-            return
+    """Move the training example with the smallest hash, and its copies, if their classes can.
+
+    Where nothing but copies is left, one of them goes alone.
+    """
+    alone = np.arange(len(place))
+    for keys in (place, alone):
+        for index in np.argsort(place, kind="stable"):
+            moved = keys == keys[index]
+            left = labels[(part == 0) & ~moved]
+            if part[index] == 0 and np.isin(labels[moved], left).all():
+                part[moved] = wanted
+                return

@@ -21,6 +21,7 @@ References:
     Benoit Jacob et al. Quantization and training of neural networks for efficient
     integer-arithmetic-only inference. 2017, CVPR 2018. https://arxiv.org/abs/1712.05877
 
+>>> import torch
 >>> layer = torch.nn.Linear(64, 32)
 >>> x = torch.randn(1, 64)
 >>> error = int8_weights(layer)(x) - layer(x)
