@@ -126,3 +126,9 @@ def test_a_path_object_is_data_wherever_its_text_is(table, photos, tmp_path):
     assert cg.look(tmp_path / "run").settings["data"] == f"folder:{photos}"
     assert cg.evaluate(run, photos).seen.data == str(photos)
     assert cg.evaluate(run, str(photos)).metrics == cg.evaluate(run, photos).metrics
+
+
+@pytest.mark.parametrize("word", ["nothing.here", "some/where", "a b.c"])
+def test_a_word_that_no_source_can_be_called_is_a_path_that_is_not_there(word):
+    with pytest.raises(UsageError, match=f"there is no file or folder {word}"):
+        located(word)

@@ -44,7 +44,7 @@ def located(text: str | Path | Spec, /, **args: Any) -> Spec:
         raise UsageError("the data's path is empty; expected a file, a folder or a source")
     path = Path(place.strip()).expanduser()
     if not is_there(path):
-        if isinstance(text, Path) or looks_like_path(place):
+        if isinstance(text, Path) or looks_like_path(place) or _like_no_name(place):
             raise no_such_path(place.strip())
         return Spec.parse(text)
     name = source_of(path)
@@ -109,3 +109,8 @@ def counted(spec: Spec, made: Dataset, /) -> str:
 
 def _names_a_source(text: str) -> bool:
     return bool(registry.lookup(text.partition(":")[0].strip(), kind="data"))
+
+
+def _like_no_name(place: str) -> bool:
+    """Whether a word has in it what no name of a source has: a dot or a slash, before any colon."""
+    return any(mark in place.partition(":")[0] for mark in "./\\")
