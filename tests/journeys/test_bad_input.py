@@ -374,7 +374,7 @@ def test_a_disk_that_fills_up_in_training(cli_run, tmp_path, monkeypatch):
     """The checkpoint cannot be written: what was there is whole, or nothing is there."""
     from cartograd.engine.checkpoint import storage
 
-    def full(*_):
+    def full(*_, **__):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(storage, "write_tensors", full)

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 
 from cartograd.core import registry
 from cartograd.core.card import MEASURED, Card
-from cartograd.core.ports import Port
 
 
 def percent(share: float, /, *, digits: int = 1) -> str:
@@ -81,21 +80,6 @@ def unit(name: str, /) -> str:
     """
     card = _card(name)
     return "" if card is None else card.unit
-
-
-def of_target(names: Iterable[str], port: Port, /) -> str:
-    """Which of some metrics are in the unit of what is predicted, and in which; empty if none is.
-
-    >>> of_target(["rmse", "mae", "r2"], Port("price", "value", (1,), unit="EUR"))
-    '; rmse and mae are in EUR (price)'
-    >>> of_target(["rmse", "r2"], Port("price", "value", (1,)))
-    '; rmse is in the unit of price'
-    """
-    found = [name for name in names if unit(name) == "target"]
-    if not found or port.kind != "value" or port.name == port.kind:
-        return ""
-    said = f"{port.unit} ({port.name})" if port.unit else f"the unit of {port.name}"
-    return f"; {' and '.join(found)} {'is' if len(found) == 1 else 'are'} in {said}"
 
 
 def best(name: str, values: Iterable[float], /) -> float | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cartograd.apps.answers import units
+from cartograd.apps.answers.target_unit import of_target
 from cartograd.apps.auto.tried import Tried
 from cartograd.apps.results.evaluation import Evaluation
 from cartograd.core.files import write_file
@@ -95,7 +96,7 @@ class Leaderboard:
         """Which metrics are in the unit of the target, in words; empty if none is."""
         seen = self.found.seen
         port = None if seen is None else seen.examples.signature.output
-        return "" if port is None else units.of_target(self.found.metrics, port)
+        return "" if port is None else of_target(self.found.metrics, port)
 
     @property
     def kept(self) -> str:

@@ -62,6 +62,7 @@ def evaluate_(
     """
     from cartograd.apps.answers import units
     from cartograd.apps.answers.multi_label import LIKELY
+    from cartograd.apps.answers.target_unit import of_target
     from cartograd.apps.load.target import as_bundle
     from cartograd.apps.verbs.evaluate import evaluate, usual
 
@@ -97,7 +98,7 @@ def evaluate_(
         return 0 if passed else 1
     output.verdict(found.baseline)
     output.metrics(found.metrics, found.intervals, found.averages)
-    unit = units.of_target(found.metrics, bundle.signature.output)
+    unit = of_target(found.metrics, bundle.signature.output)
     plain = found.labels and not found.thresholds
     _tables(found)
     output.lines(

@@ -168,8 +168,8 @@ def _on_ray(address: str, words: dict[str, Any], folder: Path | None, workers: i
 
 
 def _show_run(done: Any, json: bool, beat: bool = False) -> int:
-    from cartograd.apps.answers import units
     from cartograd.apps.answers.averaged import spoken
+    from cartograd.apps.answers.target_unit import of_target
     from cartograd.apps.results.evaluation import approximate
     from cartograd.engine.distributed.process_group import leads, world_size
     from cartograd.engine.files.bundle import load
@@ -211,7 +211,7 @@ def _show_run(done: Any, json: bool, beat: bool = False) -> int:
     best = f", the best of them {done.best['epoch']}" if done.best else ""
     early = ", stopped early" if done.stopped == "early" else ""
     skipped = f"; {done.skipped} of {done.steps} steps left out" if done.skipped else ""
-    unit = units.of_target(bundle.metrics, bundle.signature.output)
+    unit = of_target(bundle.metrics, bundle.signature.output)
     output.lines(
         [
             ("measured", f"on {bundle.about['test examples']} test examples{unit}"),

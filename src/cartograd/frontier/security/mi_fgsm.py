@@ -49,7 +49,12 @@ CARD = Card(
         "is made for it",
     ),
     tiny={"steps": 3},
-    evidence={"attack/transfer": ("test_changes_made_for_one_model_mislead_another",)},
+    evidence={
+        "attack/transfer": (
+            "test_changes_made_for_one_model_mislead_another",
+            "test_what_misleads_several_together_misleads_another_more",
+        ),
+    },
 )
 
 

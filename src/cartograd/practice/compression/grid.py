@@ -28,7 +28,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Integer
+from jaxtyping import Float, Integer, Shaped
 from torch import Tensor
 
 LEAST = torch.finfo(torch.float32).eps
@@ -119,6 +119,6 @@ def extents(
     return (x.amin(rest, keepdim=True), x.amax(rest, keepdim=True)) if rest else (x, x)
 
 
-def in_groups(weight: Float[Tensor, "d2 d"], size: int, /) -> Float[Tensor, "d2 n1 n2"]:
+def in_groups(weight: Shaped[Tensor, "d2 d"], size: int, /) -> Shaped[Tensor, "d2 n1 n2"]:
     """Rows cut into groups of neighbours; the size has to divide the rows' length."""
     return weight.unflatten(1, (-1, size))

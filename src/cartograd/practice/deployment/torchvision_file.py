@@ -14,7 +14,7 @@ Departures: GoogLeNet and Inception v3 have auxiliary heads in torchvision unles
 aux_logits=False; ours have them if the model was made with them.
 
 References:
-    The PyTorch team. torchvision: models and pre-trained weights.
+    The PyTorch team. torchvision: models and pre-trained weights. Since 2016.
     https://docs.pytorch.org/vision/stable/models.html
 
 >>> from tempfile import TemporaryDirectory
