@@ -12,12 +12,12 @@ LEARNS = (
     "batch_size=64 yardstick=none"
 )
 WHOLE = f"cartograd train vit:dim=64,heads=8,depth=4,patch_size=7 {DATA} --epochs 12 {LEARNS}"
-SMALL = f"cartograd train vit:dim=64,heads=4,depth=2,patch_size=7 {DATA} --epochs 20 {LEARNS}"
+SMALL = f"cartograd train vit:dim=64,heads=4,depth=2,patch_size=7 {DATA} --epochs 32 {LEARNS}"
 TAUGHT = "seed=SEED,yardstick=none"
 STEPS = (
-    f"prune-heads:amount=0.5 distill:epochs=2,{TAUGHT} "
-    f"prune-blocks:amount=0.25 distill:epochs=2,{TAUGHT} "
-    f"prune-blocks:amount=0.34 distill:epochs=4,{TAUGHT}"
+    f"prune-heads:amount=0.5 distill:epochs=4,{TAUGHT} "
+    f"prune-blocks:amount=0.25 distill:epochs=4,{TAUGHT} "
+    f"prune-blocks:amount=0.34 distill:epochs=12,{TAUGHT}"
 )
 WAYS = {
     "all of it": 0,
@@ -56,7 +56,7 @@ def pruned_transformer(session: Session, /) -> Outcome:
             "lost": ", ".join(f"{one:+.2f}" for one in lost) + " points",
             "heads cut, before they learn": _listed(found, 1),
             "two blocks cut, before they learn": _listed(found, 5),
-            "as small from scratch, 20 epochs": ", ".join(f"{one:.2f} %" for one in small),
+            "as small from scratch, 32 epochs": ", ".join(f"{one:.2f} %" for one in small),
             "size": ", ".join(
                 f"{a['size'] / b['size']:.2f}"
                 for a, b in zip(stages["all of it"], smallest, strict=True)
@@ -67,7 +67,10 @@ def pruned_transformer(session: Session, /) -> Outcome:
         wall=[run.wall + wall for run, (_, _, wall) in zip(wholes, found, strict=True)],
         notes=[
             f"As small from scratch: `{SMALL}`, the epochs of all trainings together.",
-            "Both bounds were set before any figure of such a network was seen.",
+            "Both bounds were set before any figure was seen. Seed 100, which is not counted, with "
+            "2, 2 and 4 epochs after the cuts: 83.48 % for the whole, 81.32 % without half of the "
+            "heads, 80.33 and 80.63 % with three and two blocks, which took 0.43 of the time; so "
+            "what is left learns longer now.",
             "Times are medians of calls in turns, one thread, as shares of the whole network's "
             "with their 95 % intervals, on a machine that had other work.",
         ],
