@@ -61,6 +61,7 @@ CARD = Card(
             "test_no_number_sees_itself_or_later_ones",
             "test_the_probabilities_of_all_pictures_sum_to_one",
             "acceptance:pixelcnn-digits",
+            "acceptance:pixelcnn-fashion",
         ),
     },
     tiny={"channels": 1, "size": 5, "levels": 3, "classes": 3, "width": 6, "depth": 1},
