@@ -181,6 +181,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
             "folder-of-pictures",
             "distillation",
             "pruned-fashion",
+            "pruned-transformer",
             "qat-fashion",
         ),
         *("cnn-family", "rows-of-pixels", "vit-fashion"),

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from acceptance.session import Outcome, Ran, Session
+from cartograd.apps.results.of_pixels import against
 
 CUT_OUTS = (
     "cartograd train unet:width=8 --data cut-outs:size=64,examples=2000,task=segment --epochs 12 "
@@ -18,15 +19,23 @@ COINS = (
     "--set seed=SEED batch_size=16 augment=flip,rotate,jitter"
 )
 TESTED = ("left", "middle", "right")
-AFTER = 3
+AFTER, AGAIN = 3, 6
+"""The first seeds: of coins, and of cut-outs."""
 LEAST_THINGS, LEAST_COINS = 0.40, 0.935
 """IoU that is asked for, set after seed 100 (0.577 and 0.953)."""
+AHEAD = 0.10
+"""How far things have to be surely ahead of whatever learned nothing."""
 
 NOTES = {
     "cut-outs": [
-        f"Seeds {AFTER} up: seeds 0 to 2 learned from half as many pictures for 8 epochs, without "
+        f"Seeds {AGAIN} up: seeds 0 to 2 learned from half as many pictures for 8 epochs, without "
         "jitter, and reached 33.0, 22.7 and 21.6 % (18 asked); of the last the mean IoU of the six "
-        "classes, 17.0 %, was not surely above the commonest class's 13.9 %, so the row failed.",
+        "classes, 17.0 %, was not surely above the commonest class's 13.9 %, so the row failed. "
+        "Seeds 3 to 5, trained as now, reached 49.2, 48.5 and 60.8 %, and the row failed by its "
+        "control: untrained weights, which had to stay below Otsu's threshold (14.3 %), reached "
+        "17.6 %. That compared two answers that know nothing: whoever calls most pixels a thing "
+        'gets the things\' share of all pixels. So all of them, and "everything is a thing", are '
+        "now what the model has to be far above. This was told before seeds 6 to 8 were run.",
         "The threshold was set after seed 100: things against the ground 57.7 %, Otsu's threshold "
         "14.3 %, the mean of six classes 33.5 %. Things that are tested on were cut from other "
         "files than those trained on, and of what kind they are is hard to learn from so few.",
@@ -88,7 +97,6 @@ def _pooled(runs: list[Ran]) -> dict[str, float]:
     """Mask IoU of the tiles of all runs: of models, of Otsu's threshold, and how far they part."""
     from cartograd.apps.load.source import dataset
     from cartograd.apps.load.target import as_bundle
-    from cartograd.apps.results.of_pixels import against
     from cartograd.practice.metrics import masks
     from cartograd.practice.metrics.mask_iou import whole
     from cartograd.practice.yardsticks.otsu import answers, bright
@@ -112,28 +120,32 @@ def _pooled(runs: list[Ran]) -> dict[str, float]:
 
 def segment_cut_outs(session: Session, /) -> Outcome:
     """Each pixel of five kinds of things pasted on photographs."""
-    runs = [session.train(CUT_OUTS, AFTER + seed) for seed in session.seeds]
+    runs = [session.train(CUT_OUTS, AGAIN + seed) for seed in session.seeds]
     untrained = session.train(_untrained(CUT_OUTS), 0)
-    found = [_things(run.folder) for run in runs]
     blind = _things(untrained.folder)
-    measured = [one["model"] for one in found]
+    ways = {"untrained weights": blind, **_without_learning(untrained.folder)}
+    found = [_things(run.folder) for run in runs]
+    measured = [_iou(one) for one in found]
+    ahead = {way: [against(way, rows, one) for one in found] for way, rows in ways.items()}
     constants = [_beside(run, 'always "background"') for run in runs]
     return Outcome(
         claim="U-Net on cut-outs pasted on photographs: which pixels are a thing's",
         command=CUT_OUTS,
         measured=[round(100 * one, 1) for one in measured],
-        asked=f"IoU of things against the ground at least {LEAST_THINGS:.0%} and above Otsu's "
-        "threshold; the mean IoU of the six classes surely above that of the commonest class; "
-        "untrained weights reach neither",
-        passed=all(
-            one["model"] >= LEAST_THINGS and one["model"] > one["otsu"] and other["is"] == "better"
-            for one, other in zip(found, constants, strict=True)
-        )
-        and blind["model"] < found[0]["otsu"]
+        asked=f"IoU of things against the ground at least {LEAST_THINGS:.0%}, and by the paired "
+        f"95 % interval of the pictures more than {100 * AHEAD:.0f} points above each of Otsu's "
+        "threshold, untrained weights, and everything called a thing; the mean IoU of the six "
+        "classes surely above that of the commonest class, which untrained weights do not reach",
+        passed=min(measured) >= LEAST_THINGS
+        and min(one.low for each in ahead.values() for one in each) > AHEAD
+        and all(one["is"] == "better" for one in constants)
         and untrained.metric("mask-iou") < constants[0]["metrics"]["mask-iou"],
         beside={
-            "Otsu's threshold, things against the ground": _share(found[0]["otsu"]),
-            "untrained, things against the ground": _share(blind["model"]),
+            **{f"{way}, things against the ground": _share(_iou(one)) for way, one in ways.items()},
+            **{
+                f"ahead of {way} by": ", ".join(f"{one.low:.1%} to {one.high:.1%}" for one in each)
+                for way, each in ahead.items()
+            },
             "mean IoU of six classes": ", ".join(_share(run.metric("mask-iou")) for run in runs),
             "... of the commonest class alone": _share(constants[0]["metrics"]["mask-iou"]),
             "... untrained": _share(untrained.metric("mask-iou")),
@@ -158,21 +170,47 @@ def _beside(run: Ran, name: str) -> dict[str, Any]:
     return next(one for one in run.said["baselines"] if one["name"] == name)
 
 
-def _things(folder: Path) -> dict[str, float]:
-    """IoU of whatever is no background: of a model, and of the better side of Otsu's threshold."""
-    from cartograd.apps.load.source import dataset
+def _things(folder: Path) -> Tensor:
+    """Of each picture that is tested on how many pixels are rightly told to be a thing's, and so.
+
+    They are the counts of `mask-iou:average=binary`, as one class: whatever is no background.
+    """
     from cartograd.apps.load.target import as_bundle
+
+    inputs, true = _tested(folder)
+    model = as_bundle(folder).model
+    with torch.inference_mode():
+        said = torch.cat([model(x).argmax(1) > 0 for x in inputs.split(64)])
+    return _counts(said, true)
+
+
+def _without_learning(folder: Path) -> dict[str, Tensor]:
+    """The same of the better side of Otsu's threshold, and of everything called a thing."""
     from cartograd.practice.yardsticks.otsu import bright
 
-    bundle = as_bundle(folder)
-    test = dataset(bundle.about["data"]).test
-    part = test.select(range(len(test)))
-    inputs, true = part.inputs, part.targets > 0
-    with torch.inference_mode():
-        said = torch.cat([bundle.model(x).argmax(1) > 0 for x in inputs.split(64)])
+    inputs, true = _tested(folder)
     inside = bright(inputs)
-    return {"model": _iou(said, true), "otsu": max(_iou(inside, true), _iou(~inside, true))}
+    sides = [_counts(one, true) for one in (inside, ~inside)]
+    everything = _counts(torch.ones_like(true), true)
+    return {"Otsu's threshold": max(sides, key=_iou), "everything a thing": everything}
 
 
-def _iou(said: Tensor, true: Tensor) -> float:
-    return float((said & true).sum() / (said | true).sum())
+def _tested(folder: Path) -> tuple[Tensor, Tensor]:
+    """The pictures that are tested on, and where there is a thing."""
+    from cartograd.apps.load.source import dataset
+    from cartograd.apps.load.target import as_bundle
+
+    test = dataset(as_bundle(folder).about["data"]).test
+    part = test.select(range(len(test)))
+    return part.inputs, part.targets > 0
+
+
+def _counts(said: Tensor, true: Tensor) -> Tensor:
+    """Pixels right, answered and true of each picture, `n 3`."""
+    return torch.stack([one.flatten(1).sum(1) for one in (said & true, said, true)], 1).double()
+
+
+def _iou(counts: Tensor) -> float:
+    from cartograd.practice.metrics.mask_iou import whole
+
+    return float(whole(counts.sum(0)))
