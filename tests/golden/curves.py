@@ -19,6 +19,7 @@ from cartograd.core.column import Column
 from cartograd.core.ports import Port, Signature
 from cartograd.core.timeline import Timeline
 from cartograd.data.dataset.dataset import Split
+from cartograd.data.dataset.preference_pairs import PreferencePairs
 from cartograd.engine.loop.fit import fit
 from cartograd.engine.optim import accumulation
 
@@ -30,6 +31,7 @@ READING = {
     "ctc": {},
     "label-tokens": {},
     "masked-language-model": {"mask_id": 1, "mlm_probability": 0.5},
+    "preference": {},
     "scheduled-sampling": {"total": 5},
     "skip-gram": {},
 }
@@ -231,12 +233,21 @@ def taken() -> Split:
     return Split(x, x[:, 0].long(), Signature((port,), (output,)))
 
 
+def compared() -> PreferencePairs:
+    """Those rows as better answers, and rows of another rule as worse ones."""
+    data = lines()
+    pairs = torch.stack([data.inputs, data.inputs * 5 % 8], 1)
+    labels = pairs.roll(-1, 2).masked_fill(torch.arange(7) % 6 == 0, -100)
+    better = Split(data.inputs, labels[:, 0], data.signature)
+    return PreferencePairs(better, pairs[:, 1], labels)
+
+
 ROWS = {
     "adversarial": noises, "adversarial-training": bounded,
     "cbow": windows, "certified-training": bounded, "consistency-distillation": noises,
     "ctc": spelled, "detect": boxed, "factorise": rated,
     **dict.fromkeys(("bpr", "in-batch-softmax", "rank-items"), taken),
-    "forecast": series,
+    "forecast": series, "preference": compared,
     "cyclegan-game": domains, "denoising": noises, "likelihood": themselves,
     "learn-prototypes": framed,
     "latent-denoising": captioned,

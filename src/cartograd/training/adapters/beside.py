@@ -8,6 +8,7 @@ before but for its numbers.
 
 import copy
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from typing import Protocol, TypeVar, runtime_checkable
 
@@ -98,6 +99,24 @@ def changes(model: nn.Module, /) -> Iterator[tuple[str, nn.Module, nn.Module]]:
             yield name, layer, layer.get_submodule(SLOT)
 
 
+@contextmanager
+def unchanged(model: nn.Module, /) -> Iterator[None]:
+    """The model without its changes, as long as the block lasts."""
+    held = [
+        (layer._forward_hooks, key, hook)
+        for _, layer, _ in changes(model)
+        for key, hook in layer._forward_hooks.items()
+        if hook is _added
+    ]
+    for hooks, key, _ in held:
+        hooks[key] = _nothing_added
+    try:
+        yield
+    finally:
+        for hooks, key, hook in held:
+            hooks[key] = hook
+
+
 @torch.no_grad()
 def merged(model: Module, /) -> Module:
     """A copy whose changes are in its weights; the model itself if it has none."""
@@ -176,6 +195,10 @@ def kept_names(model: nn.Module, /) -> tuple[list[str], list[str]]:
 
 def _added(layer: nn.Module, given: tuple[Tensor, ...], said: Tensor) -> Tensor:
     return said + layer.get_submodule(SLOT)(*given)
+
+
+def _nothing_added(_layer: nn.Module, _given: tuple[Tensor, ...], _said: Tensor) -> None:
+    """What an adapter does that is put aside."""
 
 
 def _fits(layer: nn.Module) -> bool:

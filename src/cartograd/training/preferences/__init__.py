@@ -1,0 +1,1 @@
+"""Preferences: what is made of answers that somebody liked better than others."""
