@@ -141,7 +141,7 @@ def test_texts_pairs_and_captions(tmp_path):
         (
             "chat.jsonl",
             json.dumps({"messages": [{"role": "user", "content": "hi"}]}),
-            "holds chats",
+            "holds no chat with an answer",
         ),
         ("boxes.json", '{"images": [], "annotations": []}', "has no list 'categories'"),
         ("list.json", "[1, 2]", r"expected JSON lines \(\.jsonl\)"),

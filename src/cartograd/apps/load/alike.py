@@ -40,7 +40,8 @@ def check_alike(word: str | Path, source: Signed, data: Signature, tokenizer: An
     known = source.tokenizer
     if known is None or tokenizer is None:
         return
-    if known.told(longest=tokenizer.longest) != tokenizer:  # how much is read may differ
+    more = {"longest": tokenizer.longest, "chat": tokenizer.template}  # these may differ
+    if known.told(**more) != tokenizer:
         raise UsageError(
             f"{word} knows a vocabulary of {known.vocabulary} tokens, and the data has another one "
             f"of {tokenizer.vocabulary}; take text of the same source, or train from nothing"

@@ -96,6 +96,8 @@ def counted(spec: Spec, made: Dataset, /) -> str:
         return f"text of {made.about['bytes']:,} bytes, to be gone on with"
     if spec.name == "pairs":
         return f"{count:,} pairs of texts, the second to be written from the first"
+    if spec.name == "chats":
+        return f"{count:,} chats, of which the answers are learned"
     if spec.name == "captions":
         return f"{count:,} captions of {made.about.get('pictures', 0):,} pictures"
     if spec.name == "series":

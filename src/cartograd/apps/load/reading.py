@@ -96,7 +96,7 @@ def as_read(data: Dataset, model: Any, begun: Signed | None, /) -> Dataset:
         tokenizer = tokenizer.told(longest=min(known))
         if begun is None and _reads_first(model) and tokenizer.begin is not None:
             tokenizer = pairing(tokenizer)
-    return respelt(data, tokenizer, port)
+    return respelt(data, tokenizer, port, longest=_context(model, begun))
 
 
 @runtime_checkable

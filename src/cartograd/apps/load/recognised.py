@@ -61,8 +61,11 @@ NEAR = {
 FIRST, FEWEST = 30, 5
 """Lines of a text that say whether it is a table, and rows that one has at least."""
 
-CHATS = ("messages", "conversations", "conversation", "dialog")
+CHATS = ("messages", "conversations")
 """Keys under which a line of JSON holds a chat."""
+
+INSTRUCTED = {"instruction", "output"}
+"""Keys of a line of JSON that is an instruction and what follows it."""
 
 TARGETS = frozenset(
     {"target", "label", "labels", "class", "y", "target_label", "class_label"}
@@ -83,8 +86,8 @@ def source_of(path: Path, /) -> str:
 def _of_file(path: Path) -> str:
     ending = path.suffix.lower()
     name = next((name for name, endings in SOURCES if ending in endings), None)
-    if ending in (".jsonl", ".ndjson"):
-        _refuse_chats(path)
+    if ending in (".jsonl", ".ndjson") and _are_chats(path):
+        return "chats"
     if name == "text" and _is_table(path):
         return "csv"
     if name is not None:
@@ -139,25 +142,17 @@ def _is_table(path: Path) -> bool:
     return len(table.header) > 1 and len(table) >= FEWEST and all(table.header) and not prose
 
 
-def _refuse_chats(path: Path) -> None:
-    """Refuse lines of JSON that are chats.
-
-    Raises:
-        UsageError: they are.
-    """
+def _are_chats(path: Path) -> bool:
+    """Whether lines of JSON are chats: lists of turns, or instructions with their outputs."""
     with path.open("rb") as file:
         first = file.readline(PEEK)
     try:
         line = json.loads(first)
     except (ValueError, RecursionError):  # whoever reads the table says what is wrong
-        return
-    key = next((key for key in CHATS if isinstance(line, dict) and key in line), None)
-    if key is None or not isinstance(line[key], list):
-        return
-    raise UsageError(
-        f"{path} holds chats (lists of turns under {key!r}): learning from chats is not there yet; "
-        "nearest: question and answer as a .tsv of two columns (pairs), or all of it as one text"
-    )
+        return False
+    if not isinstance(line, dict):
+        return False
+    return any(isinstance(line.get(key), list) for key in CHATS) or line.keys() >= INSTRUCTED
 
 
 def _of_json(path: Path) -> str:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
+from cartograd.data.dataset.chat_rows import has_chats, reread
 from cartograd.data.dataset.dataset import Dataset, Examples, Split
 from cartograd.data.dataset.splits import assign
 from cartograd.data.dataset.tensors import assemble
@@ -120,17 +121,22 @@ def labelled(
     )
 
 
-def respelt(data: Dataset, tokenizer: Tokenizer, port: Port, /) -> Dataset:
+def respelt(
+    data: Dataset, tokenizer: Tokenizer, port: Port, /, *, longest: int | None = None
+) -> Dataset:
     """The same texts as the tokens of a model that is there.
 
     Args:
         data: whose texts were kept (see `labelled`).
         tokenizer: the model's.
         port: its input.
+        longest: the most tokens of a chat that it can see; other texts are cut by the tokenizer.
 
     Raises:
         UsageError: the texts were not kept, or the tokenizer does not fit the port.
     """
+    if has_chats(data):
+        return reread(data, tokenizer, port, longest=longest)
     if data.tokenizer == tokenizer:
         return data
     tokenizer.check(port)

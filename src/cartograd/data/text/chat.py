@@ -14,15 +14,19 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import Any, Protocol, runtime_checkable
 
 from cartograd.core.errors import UsageError
-from cartograd.data.text.tokens import package
+from cartograd.data.text.tokens import ROLES, package
 
 FROM, TO = "\U000f0000", "\U000f0001"
 """Marks around a control token that a message spells: letters for private use."""
 
-NO_MARKS = {ord(FROM): None, ord(TO): None}
+SAID, DONE = "\U000f0002", "\U000f0003"
+"""Marks around what the model itself says, where that is asked for."""
+
+NO_MARKS = {ord(FROM): None, ord(TO): None, ord(SAID): None, ord(DONE): None}
 """Takes lone marks out, where a template has cut a marked token in two."""
 
 Messages = str | Sequence[Mapping[str, Any]]
@@ -38,38 +42,87 @@ def controls(document: Mapping[str, Any], template: str, /) -> list[str]:
     ]
 
 
-def written(
-    template: str,
-    messages: Messages,
-    document: Mapping[str, Any],
-    /,
-    *,
-    answer: bool,
-    words: Mapping[str, str],
-) -> list[str]:
+@runtime_checkable
+class Templated(Protocol):
+    """A tokenizer that knows how a chat is written (`Tokenizer`)."""
+
+    template: str
+    document: dict[str, Any]
+    special: dict[str, int]
+
+    def token(self, number: int, /) -> str:
+        """A token as its vocabulary spells it."""
+        ...
+
+
+def words_of(tokenizer: Templated, /) -> dict[str, str]:
+    """What templates call the special tokens, and these."""
+    named = {ROLES[role]: number for role, number in tokenizer.special.items() if role in ROLES}
+    return {word: tokenizer.token(number) for word, number in named.items()}
+
+
+def written(tokenizer: Templated, messages: Messages, /, *, answer: bool) -> list[str]:
     """A conversation in pieces: by turns what is to be read as usual, and what as plain text.
 
     Args:
-        template: in Jinja's language.
+        tokenizer: messages may not bring in its control tokens.
         messages: the conversation.
-        document: describes the tokenizer; messages may not bring in its control tokens.
         answer: end where the model's answer begins.
-        words: further values for the template, such as `bos_token`.
 
     Raises:
-        UsageError: the template is damaged, or refuses the messages.
+        UsageError: there is no template, it is damaged, or it refuses the messages.
     """
+    marks = spelled(tokenizer.document, tokenizer.template)
+    text = told(tokenizer, cleaned(messages, marks), answer=answer)
+    return parted(text, marks)
+
+
+def parted(text: str, marks: re.Pattern[str], /) -> list[str]:
+    """A text by turns as it is read as usual, and as marked tokens that a message spells."""
+    return re.split(f"{FROM}({marks.pattern}){TO}", text)
+
+
+def spelled(document: Mapping[str, Any], template: str, /) -> re.Pattern[str]:
+    """What finds control tokens in a text, the longest first."""
+    longest = sorted(controls(document, template), key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest)) or "(?!)")
+
+
+def cleaned(messages: Messages, marks: re.Pattern[str], /) -> list[dict[str, Any]]:
+    """Messages with marks around the control tokens that they spell."""
     if isinstance(messages, str):
         messages = [{"role": "user", "content": messages}]
-    longest = sorted(controls(document, template), key=len, reverse=True)
-    marks = re.compile("|".join(map(re.escape, longest)) or "(?!)")
-    given = [
+    return [
         {key: marked(value, marks) for key, value in message.items() if value is not None}
         for message in messages
     ]
-    said = {"messages": given, "tools": None, "documents": None, "add_generation_prompt": answer}
-    text = rendered(template, **words, **said)
-    return re.split(f"{FROM}({marks.pattern}){TO}", text)
+
+
+def told(
+    tokenizer: Templated,
+    messages: Sequence[Mapping[str, Any]],
+    /,
+    *,
+    answer: bool = False,
+    marking: bool = False,
+) -> str:
+    """What a template writes of messages that were `cleaned`.
+
+    Args:
+        tokenizer: with the template.
+        messages: the conversation.
+        answer: end where the model's answer begins.
+        marking: put `SAID` and `DONE` around what stands in `{% generation %}`.
+
+    Raises:
+        UsageError: there is no template, it is damaged, or it refuses the messages.
+    """
+    if not tokenizer.template:
+        raise UsageError("this tokenizer has no template for a chat; give plain text")
+    said = {
+        "messages": messages, "tools": None, "documents": None, "add_generation_prompt": answer,
+    }  # fmt: skip
+    return rendered(tokenizer.template, marking, **words_of(tokenizer), **said)
 
 
 def marked(value: Any, marks: re.Pattern[str], /) -> Any:
@@ -83,38 +136,75 @@ def marked(value: Any, marks: re.Pattern[str], /) -> Any:
     return value
 
 
-def encoded(pieces: Sequence[str], document: Mapping[str, Any], /) -> list[int]:
+def encoded(
+    pieces: Sequence[str], document: Mapping[str, Any], readers: Sequence[Any] | None = None, /
+) -> list[int]:
     """What `written` gives as numbers.
 
     Args:
         pieces: by turns what is read as usual, and what is plain text.
         document: describes the tokenizer.
+        readers: those of the document, where they are at hand.
 
     Raises:
         UsageError: the tokenizer makes a control token of plain text.
     """
     if document["model"].get("type") == "bytes":
         return list("".join(pieces).translate(NO_MARKS).encode())
-    readers = package(document), package({**document, "added_tokens": []})
+    readers = readers_of(document) if readers is None else readers
+    return [token for token, _, _ in placed(pieces, readers)]
+
+
+def placed(pieces: Sequence[str], readers: Sequence[Any], /) -> list[tuple[int, int, int]]:
+    """Tokens, each with where in the whole text (without marks) it begins and ends.
+
+    Args:
+        pieces: as of `encoded`.
+        readers: what reads as usual, and what reads plain text (`readers_of`).
+
+    Raises:
+        UsageError: the tokenizer makes a control token of plain text.
+    """
     lines = [reader.encode("\n", add_special_tokens=False).ids for reader in readers]
-    found: list[int] = []
+    found, begun = list[tuple[int, int, int]](), 0
     for place, piece in enumerate(pieces):
         text, reader, line = piece.translate(NO_MARKS), readers[place % 2], lines[place % 2]
-        row = reader.encode(text if place == 0 else f"\n{text}", add_special_tokens=False).ids
+        row = reader.encode(text if place == 0 else f"\n{text}", add_special_tokens=False)
+        skipped = 0
         if place > 0:  # after a line's end: no space is put before what does not begin the text
-            inside = row[: len(line)] == line
-            row = row[len(line) :] if inside else reader.encode(text, add_special_tokens=False).ids
-        if place % 2 and readers[0].token_to_id(text) in row:
+            if row.ids[: len(line)] == line:
+                skipped = len(line)
+            else:
+                row = reader.encode(text, add_special_tokens=False)
+        ids, shift = row.ids[skipped:], begun - bool(skipped)
+        if place % 2 and readers[0].token_to_id(text) in ids:
             raise UsageError(
                 f"the message spells {text!r}, which this tokenizer cannot read as plain text; "
                 "write it otherwise"
             )
-        found += row
+        ends = row.offsets[skipped:]
+        found += [(i, a + shift, b + shift) for i, (a, b) in zip(ids, ends, strict=True)]
+        begun += len(text)
     return found
 
 
-def rendered(template: str, /, **values: Any) -> str:
+def readers_of(document: Mapping[str, Any], /) -> tuple[Any, Any]:
+    """The package's tokenizer as it reads a template's text, and what a message spells."""
+    return package(document), package({**document, "added_tokens": []})
+
+
+@cache
+def _compiled(template: str, marking: bool) -> Any:
+    return _room(marking).from_string(template)
+
+
+def rendered(template: str, marking: bool = False, /, **values: Any) -> str:
     """A template with its values, in a sandbox: a template may come from anyone.
+
+    Args:
+        template: in Jinja's language.
+        marking: put marks around what stands in `{% generation %}`.
+        **values: by the names that it uses.
 
     Raises:
         UsageError: the template is damaged, or refuses the values.
@@ -122,7 +212,7 @@ def rendered(template: str, /, **values: Any) -> str:
     from jinja2 import TemplateError
 
     try:
-        return _room().from_string(template).render(**values)
+        return _compiled(template, marking).render(**values)
     except UsageError:
         raise
     except (
@@ -132,8 +222,8 @@ def rendered(template: str, /, **values: Any) -> str:
         raise UsageError(f"the template of the chat cannot be used: {error}") from error
 
 
-def _room() -> Any:
-    """Where templates are run."""
+def _room(marking: bool) -> Any:
+    """Where templates are run, with marks around the model's own words or without."""
     from jinja2 import nodes
     from jinja2.ext import Extension, loopcontrols
     from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -150,7 +240,7 @@ def _room() -> Any:
             return nodes.CallBlock(call, [], [], body).set_lineno(line)
 
         def _shown(self, caller: Callable[[], str]) -> str:
-            return caller()
+            return f"{SAID}{caller()}{DONE}" if marking else caller()
 
     room = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols]

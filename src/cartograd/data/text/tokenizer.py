@@ -237,7 +237,7 @@ class Tokenizer:
 
         Args:
             numbers: of tokens.
-            special: show special tokens too.
+            special: show special tokens, too.
 
         Raises:
             UsageError: a number is not in the vocabulary.
@@ -260,18 +260,12 @@ class Tokenizer:
         Raises:
             UsageError: there is no template, or it does not take these messages.
         """
-        return "".join(self._chat(messages, answer)).translate(chats.NO_MARKS)
+        return "".join(chats.written(self, messages, answer=answer)).translate(chats.NO_MARKS)
 
     def chat_numbers(self, messages: chats.Messages, /, *, answer: bool = True) -> list[int]:
         """The same as numbers; control tokens that messages spell are read as plain text."""
-        return chats.encoded(self._chat(messages, answer), self.document)
-
-    def _chat(self, messages: chats.Messages, answer: bool) -> list[str]:
-        if not self.template:
-            raise UsageError("this tokenizer has no template for a chat; give plain text")
-        named = {ROLES[role]: number for role, number in self.special.items() if role in ROLES}
-        words = {word: self.token(number) for word, number in named.items()}
-        return chats.written(self.template, messages, self.document, answer=answer, words=words)
+        pieces = chats.written(self, messages, answer=answer)
+        return chats.encoded(pieces, self.document, self.readers)
 
     def check(self, port: Port, /) -> None:
         """Refuse a port of another vocabulary.
@@ -293,6 +287,11 @@ class Tokenizer:
     @property
     def _of_bytes(self) -> bool:
         return self.document["model"].get("type") == "bytes"
+
+    @cached_property
+    def readers(self) -> Any:
+        """What reads a chat: as usual, and as plain text."""
+        return None if self._of_bytes else chats.readers_of(self.document)
 
     @cached_property
     def inner(self) -> Any:
