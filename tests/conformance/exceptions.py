@@ -96,6 +96,14 @@ EXPECTED = {
     ): "each microbatch has a balance of its own",
     ("cyclegan-game", "test_its_gradient_leads_to_lower_losses"): _SMALL_MAPS,
     ("pix2pix-game", "test_its_gradient_leads_to_lower_losses"): _SMALL_MAPS,
+    (
+        "grpo",
+        "test_its_gradient_leads_to_lower_losses",
+    ): "where answers are as likely as when they were drawn the loss is 0; its slope alone tells",
+    (
+        "ppo",
+        "test_four_microbatches_equal_the_full_batch",
+    ): "advantages are whitened over the answers of a batch",
     ("wgan", "test_its_gradient_leads_to_lower_losses"): _GAME,
     ("wgan-gp", "test_its_gradient_leads_to_lower_losses"): _GAME,
     (

@@ -31,6 +31,8 @@ READING = {
     "ctc": {},
     "label-tokens": {},
     "masked-language-model": {"mask_id": 1, "mlm_probability": 0.5},
+    "grpo": {},
+    "ppo": {},
     "preference": {},
     "scheduled-sampling": {"total": 5},
     "skip-gram": {},
@@ -242,12 +244,20 @@ def compared() -> PreferencePairs:
     return PreferencePairs(better, pairs[:, 1], labels)
 
 
+def asked() -> Split:
+    """Those rows, of which all but the first three tokens are to be answered."""
+    data = lines()
+    labels = data.targets.masked_fill(torch.arange(7) < 2, -100)
+    labels[:, 2] = data.inputs[:, 3]
+    return Split(data.inputs, labels, data.signature)
+
+
 ROWS = {
     "adversarial": noises, "adversarial-training": bounded,
     "cbow": windows, "certified-training": bounded, "consistency-distillation": noises,
     "ctc": spelled, "detect": boxed, "factorise": rated,
     **dict.fromkeys(("bpr", "in-batch-softmax", "rank-items"), taken),
-    "forecast": series, "preference": compared,
+    "forecast": series, **dict.fromkeys(("grpo", "ppo"), asked), "preference": compared,
     "cyclegan-game": domains, "denoising": noises, "likelihood": themselves,
     "learn-prototypes": framed,
     "latent-denoising": captioned,
@@ -267,6 +277,7 @@ MODELS = {
     ),
     "forecast": "n-beats:width=8,depth=2",
     "grow": "decision-tree:depth=2",
+    **dict.fromkeys(("grpo", "ppo"), "gpt:dim=8,heads=2,depth=1,dropout=0.0"),
     "learn-concepts": "concept-bottleneck:concepts=[[0],[1]],widths=[8]",
     "learn-prototypes": "prototype-network:prototypes=2,width=4",
     "latent-denoising": "latent-diffusion:chain=20,sampling_steps=2,"
@@ -309,6 +320,7 @@ RATES = {
     "likelihood": 0.1,
     "multi-label": 0.3,
     "pix2pix-game": 1e-3,
+    "ppo": 0.01,
     "restore": 0.1,
     "segment": 0.1,
     "vqgan-game": 3e-4,
@@ -330,7 +342,9 @@ FURTHER = {
     **dict.fromkeys(
         ("distill", "hints", "relational-distillation"), lambda: {"teacher": teacher()}
     ),
+    "grpo": lambda: {"reward": "letter-4", "generations": 4, "length": 4},
     "pix2pix-game": lambda: {"width": 2},
+    "ppo": lambda: {"reward": "letter-4", "generations": 4, "length": 4, "updates": 1},
 }
 """What else an objective takes."""
 

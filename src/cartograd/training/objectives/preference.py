@@ -69,7 +69,7 @@ CARD = Card(
             "test_the_reference_of_an_adapter_is_the_model_without_it",
         ),
     },
-    missing={"llm/rlhf": "a reward that rises at bounded divergence"},
+    missing={"llm/rlhf": "a published model's accuracy on held-out pairs"},
     logs={"accuracy": "higher", "margin": "higher", "kl": "lower"},
 )
 

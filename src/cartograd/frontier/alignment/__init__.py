@@ -1,0 +1,1 @@
+"""Alignment: language models that are told how good their own answers are."""

@@ -1,0 +1,105 @@
+"""What a policy that draws its own answers learns by: how likely each token is, now and before."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from cartograd.core.eval_mode import evaluating
+from cartograd.core.protocols import Batch
+from cartograd.frontier.alignment.drawn import Drawn, drawn, prompts_of
+from cartograd.frontier.alignment.rewards import Reward, scored
+from cartograd.training.preferences.likelihood import Reference
+
+
+@dataclass(frozen=True)
+class Tried:
+    """Answers that were drawn, and what is known of them before the first step.
+
+    Attributes:
+        drawn: the answers.
+        rewards: of each.
+        before: log-probability of each token when it was drawn; 0 where there is none.
+        reference: the same of the frozen reference.
+    """
+
+    drawn: Drawn
+    rewards: Float[Tensor, " n"]
+    before: Float[Tensor, "n t"]
+    reference: Float[Tensor, "n t"]
+
+    @property
+    def divergence(self) -> Float[Tensor, " n"]:
+        """How much likelier each answer is than to the reference: unbiased for the divergence."""
+        return (self.before - self.reference).sum(1)
+
+
+def tokens_of(model: nn.Module, answers: Drawn, /) -> Float[Tensor, "n t"]:
+    """The log-probability of each token of the answers; 0 elsewhere.
+
+    In evaluation mode: a token that is dropped in one pass and not in the other would look as if
+    the policy had moved.
+    """
+    with evaluating(model):
+        logits = model(answers.tokens)
+    mask = answers.mask
+    wide = torch.promote_types(logits.dtype, torch.float32)
+    every = torch.log_softmax(logits[mask], -1, dtype=wide)
+    own = every.gather(1, answers.labels[mask][:, None])[:, 0]
+    return own.new_zeros(mask.shape).masked_scatter(mask, own)
+
+
+def tried(
+    model: nn.Module,
+    reference: Reference,
+    reward: Reward,
+    batch: Batch,
+    /,
+    *,
+    generations: int,
+    length: int,
+) -> Tried:
+    """Answers to the prompts of a batch, with their rewards.
+
+    Raises:
+        UsageError: the batch has no prompts, the model cannot write, or a reward is no number.
+    """
+    # The engine seeds torch anew at each step, so this is a number of the step; reading it does
+    # not advance the generator.
+    seed = torch.default_generator.initial_seed()
+    answers = drawn(model, prompts_of(batch), generations=generations, length=length, seed=seed)
+    with torch.no_grad():
+        before = tokens_of(model, answers)
+        with reference.of(model) as frozen:
+            known = tokens_of(frozen, answers)
+    rewards = scored(reward, answers.prompts, answers.answers).to(before)
+    return Tried(answers, rewards, before, known)
+
+
+def by_prompt(x: Tensor, prompts: int, /) -> Tensor:
+    """A row for each prompt, with a number for each of its answers."""
+    return x.view(prompts, -1)
+
+
+def clipped(
+    ratio: Float[Tensor, "..."], gain: Float[Tensor, "..."], low: float, high: float, /
+) -> Float[Tensor, "..."]:
+    """The loss of a ratio of probabilities that counts no more once it has moved far enough.
+
+    `-min(ratio A, clip(ratio, 1 - low, 1 + high) A)`
+    """
+    return -torch.minimum(ratio * gain, ratio.clamp(1 - low, 1 + high) * gain)
+
+
+def share_clipped(
+    ratio: Float[Tensor, "..."], gain: Float[Tensor, "..."], low: float, high: float, /
+) -> Float[Tensor, "..."]:
+    """Where the loss no longer counts, as 0 and 1."""
+    over = ((ratio > 1 + high) & (gain > 0)) | ((ratio < 1 - low) & (gain < 0))
+    return over.to(ratio.dtype)
+
+
+def kept(found: Tried, /) -> dict[str, Tensor]:
+    """The figures of a validation: the reward, and the divergence that it cost."""
+    return {"loss": -found.rewards, "reward": found.rewards, "kl": found.divergence}

@@ -1,0 +1,140 @@
+"""Rewards: any function from texts to numbers, a rule by name, or a model that learned one.
+
+A name is a rule (`length`, `brevity`, `words`, `letter-e`), the folder of a bundle whose model
+gives a number for each text, or `module:function` of a package that the command line named by
+`--import`; in Python also the function itself. It is given the answers, and where it has a second
+argument their prompts.
+"""
+
+import importlib
+import math
+import re
+from collections.abc import Callable, Sequence
+from inspect import Parameter, signature
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from cartograd.core import packages, user_code
+from cartograd.core.errors import UsageError, unknown
+from cartograd.core.eval_mode import inferring
+from cartograd.engine.files import bundle
+
+Reward = Callable[..., Any]
+"""From a list of texts (and one of prompts) to as many numbers."""
+
+RULES: dict[str, Reward] = {
+    "length": lambda texts: [len(text) for text in texts],
+    "brevity": lambda texts: [-len(text) for text in texts],
+    "words": lambda texts: [len(text.split()) for text in texts],
+}
+"""Rewards that can be counted; `letter-x` counts a letter."""
+
+SHOWN = 60
+"""Letters of a prompt that an error shows."""
+
+
+def reward_of(what: str | Reward, /) -> Reward:
+    """A reward by name, or as it is.
+
+    Raises:
+        UsageError: there is no such rule, bundle or function, or its code was not allowed.
+    """
+    if not isinstance(what, str):
+        return what
+    if what in RULES:
+        return RULES[what]
+    if re.fullmatch(r"letter-\w", what):
+        return lambda texts: [text.count(what[-1]) for text in texts]
+    if (Path(what) / "manifest.json").is_file() or (Path(what) / "bundle").is_dir():
+        return learned(what)
+    if user_code.NAME.fullmatch(what):
+        return _own(what)
+    raise unknown("reward", what, [*RULES, "letter-e"])
+
+
+def learned(folder: str | Path, /) -> Reward:
+    """What a reward model says of prompts with their answers.
+
+    Raises:
+        UsageError: the bundle cannot be read, has no tokenizer, or gives no single number.
+    """
+    model = bundle.load(folder).model.eval()
+    tokenizer, dims = model.tokenizer, model.signature.output.dims
+    if tokenizer is None or dims != (1,):
+        raise UsageError(
+            f"reward={folder} gives {dims} for each text; expected the bundle of a reward model, "
+            "which reads texts and gives one number"
+        )
+    padding = model.signature.input.padding_id or 0
+
+    def scores(texts: list[str], prompts: list[str]) -> Tensor:
+        rows = [
+            torch.tensor(tokenizer.encode(prompt + text) or [padding])
+            for prompt, text in zip(prompts, texts, strict=True)
+        ]
+        tokens = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=padding)
+        with inferring(model):
+            return model(tokens)[:, 0]
+
+    return scores
+
+
+def scored(
+    reward: Reward, prompts: Sequence[str], answers: Sequence[str], /
+) -> Float[Tensor, " b"]:
+    """The reward of each answer, in float64.
+
+    Raises:
+        UsageError: it gives something else than a finite number for each; the prompt is named.
+    """
+    asks = len(_taken(reward)) > 1
+    found = reward(list(answers), list(prompts)) if asks else reward(list(answers))
+    numbers = found.tolist() if isinstance(found, Tensor) else list(found)
+    if len(numbers) != len(answers):
+        raise UsageError(
+            f"the reward gave {len(numbers)} numbers for {len(answers)} answers; expected one each"
+        )
+    for number, prompt, answer in zip(numbers, prompts, answers, strict=True):
+        if not isinstance(number, int | float) or not math.isfinite(number):
+            raise UsageError(
+                f"the reward of the answer {answer[:SHOWN]!r} to the prompt {prompt[:SHOWN]!r} is "
+                f"{number!r}; expected a finite number"
+            )
+    return torch.tensor(numbers, dtype=torch.float64)
+
+
+def _taken(reward: Reward) -> list[str]:
+    """The names of what a reward has to be given."""
+    try:
+        found = signature(reward).parameters.values()
+    except (TypeError, ValueError):  # compiled code has none
+        return ["texts"]
+    kinds = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    return [one.name for one in found if one.kind in kinds and one.default is one.empty]
+
+
+def _own(name: str) -> Reward:
+    """A function of a user's own, whose package the user has named.
+
+    Raises:
+        UsageError: the package was not named, or has no such function.
+    """
+    module, _, attribute = name.partition(":")
+    if not any(package.holds(module) for package in packages.others()):
+        raise UsageError(
+            f"reward={name} is code; give --import {module} if you trust it (in Python the "
+            "function itself)"
+        )
+    try:
+        thing: Any = importlib.import_module(module)
+        for part in attribute.split("."):
+            thing = getattr(thing, part)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(f"reward={name} is not there: {error}") from error
+    if not callable(thing):
+        raise UsageError(f"reward={name} is no function from texts to numbers")
+    return thing
