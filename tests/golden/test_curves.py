@@ -21,7 +21,7 @@ GAMES = (
 GROWN = ("grow",)
 """What has grown on the first batch is where no gradient leads on."""
 
-OWN_ANSWERS = ("grpo",)
+OWN_ANSWERS = ("grpo", "ppo")
 """What is drawn anew is always as likely as when it was drawn: the loss says nothing of it."""
 
 
