@@ -27,7 +27,8 @@ def prepare(folder: Path) -> None:
     """The model as Hugging Face keeps it, the prompt's tokens, and where llama.cpp's file is."""
     from safetensors.torch import save_file
 
-    from cartograd.architectures.pretrained.hf_llama import KEYS
+    from cartograd.architectures.pretrained.hf_llama import KEYS, READS
+    from cartograd.architectures.pretrained.published_config import settled
     from cartograd.core.build import build
     from cartograd.core.errors import UsageError
     from cartograd.core.key_map_inverse import written
@@ -55,7 +56,9 @@ def prepare(folder: Path) -> None:
     }  # fmt: skip
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "prompt.json").write_text(json.dumps(prompt))
-    named = written(model.state_dict(), KEYS(config), source="a Hugging Face folder")
+    named = written(
+        model.state_dict(), KEYS(settled(config, READS)), source="a Hugging Face folder"
+    )
     tensors = {name: tensor.contiguous().clone() for name, tensor in named.items()}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
 

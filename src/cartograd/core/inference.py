@@ -37,6 +37,27 @@ class Stackable(Protocol):
 
 
 @runtime_checkable
+class Scoring(Protocol):
+    """What makes weights into products, and those that score a vocabulary into finer ones."""
+
+    def scores(self, weight: Tensor, bias: Tensor | None, /) -> Callable[[Tensor], Tensor]:
+        """The product of the scores."""
+        ...
+
+
+@runtime_checkable
+class SingleRow(Protocol):
+    """A product that has a shorter way for a single row."""
+
+    def single(self) -> Callable[[Tensor, Tensor], object] | None:
+        """What writes the product of a row into another, both in float32 on this processor.
+
+        It may keep memory of its own, so each user asks for one. None where there is no such way.
+        """
+        ...
+
+
+@runtime_checkable
 class RoundedCache(Protocol):
     """A decoder that can keep its keys and values as whole numbers of eight bits."""
 

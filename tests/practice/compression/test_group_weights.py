@@ -79,7 +79,7 @@ def test_packed_products_are_those_of_the_weights_in_floats(bias):
     sums = x.double().abs() @ small.floats().double().abs().T
     # The inputs are in bfloat16 already; weights and answers are brought to it.
     assert ((small(x).double() - exact).abs() <= 2.0**-8 * (sums + exact.abs())).all()
-    many = torch.randn(17, 128)
+    many = torch.randn(module.FEW + 1, 128)
     assert torch.equal(small(many), F.linear(many, small.floats(), small.bias))
 
 

@@ -17,6 +17,7 @@ References:
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -27,7 +28,8 @@ from torch import Tensor, nn
 from cartograd.architectures.transformer.attention import MultiHeadAttention, attend
 from cartograd.architectures.transformer.block import Block
 from cartograd.architectures.transformer.cache import Cache, CachedDecoder, check_length
-from cartograd.core.inference import Stackable
+from cartograd.architectures.transformer.one_token import OneToken
+from cartograd.core.inference import Scoring, Stackable
 
 Product = Callable[[Tensor], Tensor]
 """From rows `n d` to rows `n d2`, in float32."""
@@ -52,8 +54,10 @@ class InferenceForm:
         self.heads = first.attention.query.out_features // self.width
         with torch.no_grad():
             self.embedding = model.embedding.weight.detach().float()
-            head = model.embedding if model.head is None else model.head
-            self.head = _product([head], None, product)
+            last = model.embedding if model.head is None else model.head
+            asked: object = product
+            scores = asked.scores if isinstance(asked, Scoring) else product
+            self.head = _product([last], None, scores)
             self.layers = [_layer(block, product) for block in model.blocks]
             self.norm, self.eps = _norm(model.norm)
         speeds = model.rotary.speeds
@@ -73,16 +77,20 @@ class InferenceForm:
             len(self.layers), rows, self.groups, capacity, self.width, torch.float32,
             self.embedding.device, starts=starts,
         )  # fmt: skip
-        return CachedDecoder(self._continued, cache)
+        one = OneToken(self.layers, self.heads, self.groups, self.width, self.eps)
+        return CachedDecoder(partial(self._continued, one), cache)
 
-    def _continued(self, tokens: Tensor, cache: Cache, last: bool) -> Float[Tensor, "b t v"]:
+    def _continued(
+        self, one: OneToken, tokens: Tensor, cache: Cache, last: bool
+    ) -> Float[Tensor, "b t v"]:
         if tokens.numel() == 1 and cache.starts is None and not self._beyond(cache):
-            return self._one(tokens, cache)
+            x = F.embedding(tokens[0], self.embedding)
+            return self.head(one.normed(one(x, self.turns[cache.length], cache), self.norm))[None]
         b, t = tokens.shape
         heads, d = self.heads, self.width
         turned = heads + self.groups
         turns = self.turns[cache.positions(t)].view(-1, t, 1, d // 2)
-        mask = cache.mask(t)
+        mask, alone = cache.mask(t), t == 1 and not self._beyond(cache)
         x = F.embedding(tokens, self.embedding).view(b * t, -1)
         size, eps = x.shape[1:], self.eps
         for (norm1, inward, outward, norm2, gated, down), kept in zip(
@@ -92,50 +100,16 @@ class InferenceForm:
             torch.view_as_complex(joint[:, :, :turned].unflatten(3, (d // 2, 2))).mul_(turns)
             q, k, v = joint.transpose(1, 2).split((heads, self.groups, self.groups), 1)
             k, v = kept.append(k, v)
-            y = attend(q, k, v, causal=True, mask=mask, window=self.window)
-            x.add_(outward(y.transpose(1, 2).reshape(b * t, -1)))
+            if alone:  # heads that share keys are queries of these
+                q = q.reshape(b, self.groups, -1, d)
+                y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+            else:
+                y = attend(q, k, v, causal=True, mask=mask, window=self.window).transpose(1, 2)
+            x.add_(outward(y.reshape(b * t, -1)))
             gate, up = gated(F.rms_norm(x, size, norm2, eps)).chunk(2, 1)
             x.add_(down(F.silu(gate, inplace=True).mul_(up)))
         x = x.view(b, t, -1)[:, -1] if last else x
         return self.head(F.rms_norm(x, size, self.norm, eps)).view(b, -1, len(self.embedding))
-
-    def _one(self, tokens: Int[Tensor, "1 1"], cache: Cache) -> Float[Tensor, "1 1 v"]:
-        """A single token after others: the same with as few calls as there can be.
-
-        Each call costs microseconds, and there are thirty layers of them; so views of all layers
-        are made at once, and values are rotated together with queries and keys, by an angle of 0.
-        """
-        heads, groups, d = self.heads, self.groups, self.width
-        position = cache.length
-        keys = cache.all[:, :, :groups, : position + 1].unbind()
-        values = cache.all[:, :, groups:, : position + 1].unbind()
-        new = cache.all[:, :, :, position].unbind()
-        still = self.turns.new_ones(groups, d // 2)
-        turn = self.turns[position].expand(heads + groups, -1)
-        turns = torch.cat([turn, still]).view(1, -1)
-        sizes = heads * d, 2 * groups * d
-        asked, given = (1, groups, heads // groups, d), (1, 2 * groups, d)
-        whole, rounds = (1, 2 * groups, 1, d), cache.scale is not None
-        x = F.embedding(tokens, self.embedding).view(1, -1)
-        flat, eps, dim = x.view(-1), self.eps, x.shape[1]
-        for number, (norm1, inward, outward, norm2, gated, down) in enumerate(self.layers):
-            size = (flat.dot(flat).item() / dim + eps) ** -0.5
-            joint = inward((x * norm1).mul_(size))
-            joint.view(torch.complex64).mul_(turns)
-            q, kv = joint.split(sizes, 1)
-            if rounds:
-                k, v = cache.layers[number].rounded(kv.view(whole)).chunk(2, 1)
-            else:
-                cache.layers[number].room(1)
-                new[number].copy_(kv.view(given))
-                k, v = keys[number], values[number]
-            y = F.scaled_dot_product_attention(q.view(asked), k, v)
-            x.add_(outward(y.reshape(1, -1)))
-            size = (flat.dot(flat).item() / dim + eps) ** -0.5
-            gate, up = gated((x * norm2).mul_(size)).chunk(2, 1)
-            x.add_(down(F.silu(gate, inplace=True).mul_(up)))
-        size = (flat.dot(flat).item() / dim + eps) ** -0.5
-        return self.head((x * self.norm).mul_(size))[None]
 
     def _beyond(self, cache: Cache) -> bool:
         """Whether the window masks some of the tokens before the next one."""

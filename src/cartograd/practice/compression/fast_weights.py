@@ -4,18 +4,19 @@ A step of decoding reads each weight once. How fast that goes depends on the byt
 on kernels whose speed differs by a factor of ten between machines and formats; so it is measured,
 once, on a product of the model's own shape.
 
-    float32    exact; torch's `linear`, or a product with the transposed weights, the quicker one
+    float32    exact; torch's `linear`, or `float_products`, the quicker one
     float16    half the bytes, 3.5e-4 of error; for many rows the weights are made floats again
     bf16       half the bytes, 3e-3 of error
     int8       a quarter (see `int8_weights`), 1e-2 of error; 2e-2 where inputs have seven bits
-    int4       an eighth (see `group_weights`), 1e-1 of error: on request alone, never by `auto`
+    int4       an eighth (see `group_weights`), 1e-1 of error: on request alone, never by `auto`;
+               the scores are computed with weights of eight bits where these are exact
 
 Where a processor multiplies wrongly in a format (see `core.kernels`), its weights are made floats.
 """
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import torch
@@ -28,7 +29,8 @@ from cartograd.core.errors import unknown
 from cartograd.core.inference import Fusible
 from cartograd.core.kernels import Choice, right
 from cartograd.core.protocols import Writer
-from cartograd.practice.compression import group_weights, int8_weights
+from cartograd.practice.compression import group_weights, int8_linear, int8_weights
+from cartograd.practice.compression.float_products import Columns
 
 SECONDS = 0.02
 """How long a product is repeated; the best counts."""
@@ -93,37 +95,44 @@ def rows(weight: Tensor, bias: Tensor | None, /) -> Product:
     return lambda x: F.linear(x, weight, bias)
 
 
-def columns(weight: Tensor, bias: Tensor | None, /) -> Product:
-    """The same with the weight transposed in memory, which suits some machines better."""
-    turned = weight.t().contiguous()
-    if bias is None:
-        return lambda x: torch.mm(x, turned)
-    return lambda x: torch.addmm(bias, x, turned)
-
-
 def float16(weight: Tensor, bias: Tensor | None, /) -> Product:
     """float16 for one or two rows; for more, the same numbers in float32."""
-    return _halves(torch.float16, weight, bias, most=2)
+    return Halves(torch.float16, weight, bias, most=2)
 
 
 def bf16(weight: Tensor, bias: Tensor | None, /) -> Product:
     """bfloat16."""
-    return _halves(torch.bfloat16, weight, bias)
+    return Halves(torch.bfloat16, weight, bias, most=sys.maxsize)
 
 
-def _halves(
-    dtype: torch.dtype, weight: Tensor, bias: Tensor | None, /, *, most: int | None = None
-) -> Product:
-    """A product in 16 bits up to so many rows; for more, and where it is wrong, in float32."""
-    small, less = weight.to(dtype), None if bias is None else bias.to(dtype)
-    most = (sys.maxsize if most is None else most) if exact(dtype) else 0
+class Halves:
+    """A product in 16 bits up to so many rows; for more, and where it is wrong, in float32.
 
-    def product(x: Tensor) -> Tensor:
-        if len(x) <= most:
-            return F.linear(x.to(dtype), small, less).float()
-        return F.linear(x, small.float(), bias)
+    Args:
+        dtype: of the weights.
+        weight: in floats.
+        bias: added, or None.
+        most: rows.
+    """
 
-    return product
+    def __init__(self, dtype: torch.dtype, weight: Tensor, bias: Tensor | None, /, *, most: int):
+        self.small, self.bias = weight.to(dtype), bias
+        self.less = None if bias is None else bias.to(dtype)
+        self.most = most if exact(dtype) else 0
+
+    def __call__(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n d2"]:
+        """The product, in float32."""
+        if len(x) <= self.most:
+            return F.linear(x.to(self.small.dtype), self.small, self.less).float()
+        return F.linear(x, self.small.float(), self.bias)
+
+    def single(self) -> Callable[[Tensor, Tensor], object] | None:
+        """The shorter way of a single row (`core.inference.SingleRow`)."""
+        if self.most < 1:
+            return None
+        small, less = self.small, self.less
+        row = small.new_empty(1, small.shape[1])
+        return lambda x, y: y.copy_(F.linear(row.copy_(x), small, less))
 
 
 @cache
@@ -145,13 +154,26 @@ def choice(name: str, /) -> Choice:
     return Choice(f"{name} weights", floats, floats, f"{name} products are wrong or missing here")
 
 
+class Int4:
+    """Weights of four bits; those of the scores keep eight where such products are exact."""
+
+    def __call__(self, weight: Tensor, bias: Tensor | None, /) -> Product:
+        """The product, of four bits."""
+        return group_weights.product(weight, bias)
+
+    def scores(self, weight: Tensor, bias: Tensor | None, /) -> Product:
+        """That of a vocabulary: no slower in eight bits, and what is said depends on it most."""
+        finer = int8_linear.input_bits() == max(int8_linear.BITS)
+        return (int8_weights if finer else group_weights).product(weight, bias)
+
+
 MAKERS: dict[str, Maker] = {
     "rows": rows,
-    "columns": columns,
+    "columns": Columns,
     "float16": float16,
     "bf16": bf16,
     "int8": int8_weights.product,
-    "int4": group_weights.product,
+    "int4": Int4(),
 }
 """Ways to multiply, by name."""
 

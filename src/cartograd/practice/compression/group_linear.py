@@ -30,8 +30,8 @@ from cartograd.practice.compression.biases import stacked_bias
 from cartograd.practice.compression.grid import Grid, extents, grid_of, in_groups
 from cartograd.practice.compression.one_row import one_row
 
-FEW = 16
-"""Rows of inputs up to which torch's product with packed weights is taken."""
+FEW = 256
+"""Rows up to which torch's product with packed weights is taken; sooner done than floats of them"""
 
 OWN = (32, 64, 128, 256)
 """Sizes of groups that this product takes; and rows of a weight in multiples of 16."""
@@ -137,6 +137,14 @@ class GroupLinear(nn.Module):
             y = _multiplied(rows, packed, self.group)
             y = y if self.bias is None else y + self.bias
         return y.view(*x.shape[:-1], self.out_features)
+
+    def single(self) -> Callable[[Tensor, Tensor], object] | None:
+        """The shorter way of a single row (`core.inference.SingleRow`)."""
+        if self.one is None or self.simulates or self.packed is None:
+            return None
+        multiply, (numbers, table) = torch.ops.aten._weight_int4pack_mm_for_cpu.default, self.packed
+        row, size = torch.empty(1, self.in_features, dtype=torch.bfloat16), self.group
+        return lambda x, y: y.copy_(multiply(row.copy_(x), numbers, size, table))
 
     def stacked(
         self, others: Sequence[nn.Module], order: Int[Tensor, " n"] | None, /
@@ -249,7 +257,7 @@ def _exact(d: int, d2: int, draw: torch.Generator) -> bool:
     offset = scale * torch.randint(-8, 9, scale.shape, generator=draw)
     packed = _for_torch(numbers, scale.bfloat16(), offset.bfloat16())
     weight = in_groups(numbers.float() - 8, size) * scale[:, :, None] + offset[:, :, None]
-    for n in (*ROWS, FEW):
+    for n in (*ROWS, 16):
         x = torch.randint(-127, 128, (n, d), generator=draw).float()
         found = _multiplied(x, packed, size)
         if not close(found, x, weight.flatten(1), None, rounding=step):
