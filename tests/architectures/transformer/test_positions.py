@@ -79,6 +79,23 @@ SCALED = [
             "original_max_position_embeddings": 128,
         },
     ),
+    (
+        "yarn:factor=32,context=64,truncate=false",
+        {
+            "rope_type": "yarn", "factor": 32.0, "original_max_position_embeddings": 64,
+            "truncate": False,
+        },
+    ),
+    ("dynamic:factor=3,context=512", {"rope_type": "dynamic", "factor": 3.0}),
+    (
+        f"longrope:factor=8,context=64,short={[1 + i / 64 for i in range(32)]},"
+        f"long={[1 + i / 8 for i in range(32)]}",
+        {
+            "rope_type": "longrope", "factor": 8.0, "original_max_position_embeddings": 64,
+            "short_factor": [1 + i / 64 for i in range(32)],
+            "long_factor": [1 + i / 8 for i in range(32)],
+        },
+    ),
 ]  # fmt: skip
 
 
@@ -92,16 +109,20 @@ def llama(rope, **options):
 
 @pytest.mark.oracle("rotary")
 @pytest.mark.parametrize(("scaling", "rope"), SCALED, ids=lambda item: str(item)[:12])
+@pytest.mark.parametrize("step", [3, 37, 90])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_turns_as_transformers_does(scaling, rope, dtype):
+def test_turns_as_transformers_does(scaling, rope, dtype, step):
+    """Within the context, between the trained one and it, and beyond."""
     theirs = pytest.importorskip("transformers.models.llama.modeling_llama")
     embedding = theirs.LlamaRotaryEmbedding(llama(rope))
     rotary = Rotary(head_dim=64, base=5000.0, scaling=scaling)
     q, k = torch.randn(2, 2, 3, 11, 64, dtype=dtype)
-    places = torch.arange(11) * 37 + torch.tensor([[0], [5]])
+    places = torch.arange(11) * step + torch.tensor([[0], [5]])
     expected = theirs.apply_rotary_pos_emb(q, k, *embedding(q, places))
     mine = rotary(q, places), rotary(k, places)
-    assert torch.equal(rotary.speeds, embedding.inv_freq)
+    speeds = rotary.at_length(places.max() + 1) if rotary.by_length else rotary.speeds
+    assert torch.equal(speeds, embedding.inv_freq)
+    assert rotary.sharpness == embedding.attention_scaling
     for one, other in zip(mine, expected, strict=True):
         torch.testing.assert_close(
             one,
@@ -109,6 +130,21 @@ def test_turns_as_transformers_does(scaling, rope, dtype):
             rtol=1e-10 if dtype == torch.float64 else 1e-5,
             atol=1e-6 if dtype == torch.float32 else 1e-12,
         )
+
+
+@pytest.mark.oracle("rotary")
+def test_a_share_is_turned_as_in_phi():
+    theirs = pytest.importorskip("transformers.models.phi3.modeling_phi3")
+    rope = {"rope_type": "default", "rope_theta": 5000.0, "partial_rotary_factor": 0.75}
+    config = theirs.Phi3Config(hidden_size=128, num_attention_heads=2, rope_parameters=rope)
+    q, k = torch.randn(2, 2, 3, 11, 64, dtype=torch.float64)
+    places = torch.arange(11)[None] * 37
+    cos, sin = theirs.Phi3RotaryEmbedding(config)(q, places)
+    rotary = Rotary(head_dim=64, base=5000.0, share=0.75)
+    for x, expected in zip((q, k), theirs.apply_rotary_pos_emb(q, k, cos, sin), strict=True):
+        torch.testing.assert_close(rotary(x, places), expected, rtol=1e-10, atol=1e-12)
+    with pytest.raises(UsageError, match=r"share=0.4 turns 25 of 64 features; expected pairs"):
+        Rotary(head_dim=64, share=0.4)
 
 
 @pytest.mark.oracle("rotary")
@@ -157,11 +193,17 @@ def test_half_precision_keeps_the_speeds():
 
 
 @pytest.mark.parametrize(
-    "scaling", ["yarn:factor=2", "linear:factor=2,context=5", "lineal:factor=2"]
+    "scaling",
+    ["yarn:factor=2", "linear:factor=2,context=5", "lineal:factor=2", "linear:factor=2,size=4"],
 )
 def test_scalings_that_do_not_exist(scaling):
     with pytest.raises(UsageError, match=r"expected (yarn|linear) with|did you mean"):
         Rotary(head_dim=8, scaling=scaling)
+
+
+def test_factors_of_another_size():
+    with pytest.raises(UsageError, match=r"longrope has 3 numbers in long; expected .* the 2 pair"):
+        Rotary(head_dim=4, scaling="longrope:factor=2,context=8,short=[1,1],long=[1,1,1]")
 
 
 @pytest.mark.oracle("alibi")

@@ -5,8 +5,8 @@ key then depends on their distance and not on their positions. A model learns on
 has seen; to read longer texts the frequencies are lowered.
 
     (x_1, x_2) <- (x_1 cos a - x_2 sin a, x_2 cos a + x_1 sin a),   a = t w_i,   w_i = base^(-2i/d)
-    linear: w / f      ntk: base <- base f^(d/(d-2))
-    yarn, llama3: low frequencies w / f, high ones w, a ramp between; yarn also scales attention up
+
+How they are lowered stands in `rotary_scaling`. A few models turn a share of the features only.
 
 Shapes: queries or keys `b h t d`; positions ` t`, the same for all rows, or `b t`.
 
@@ -17,11 +17,6 @@ the type of the features, as the published models were trained.
 References:
     Jianlin Su et al. RoFormer: enhanced transformer with rotary position embedding. 2021.
     https://arxiv.org/abs/2104.09864
-    Shouyuan Chen et al. Extending context window of large language models via positional
-    interpolation. 2023. https://arxiv.org/abs/2306.15595
-    Bowen Peng et al. YaRN: efficient context window extension of large language models. 2023.
-    https://arxiv.org/abs/2309.00071
-    Aaron Grattafiori et al. The Llama 3 herd of models. 2024. https://arxiv.org/abs/2407.21783
 
 >>> rotary = Rotary(head_dim=4)
 >>> q, k = torch.randn(2, 1, 1, 1, 4)
@@ -31,8 +26,6 @@ References:
 True
 """
 
-import inspect
-import math
 from collections.abc import Callable
 from typing import Literal
 
@@ -40,9 +33,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from cartograd.architectures.transformer.rotary_scaling import scaled
 from cartograd.core.card import Card
-from cartograd.core.errors import UsageError, unknown
-from cartograd.core.spec import Spec
+from cartograd.core.errors import UsageError
 
 CARD = Card(
     name="rotary",
@@ -55,8 +48,8 @@ CARD = Card(
     year=2021,
     url="https://arxiv.org/abs/2104.09864",
     proofs=(
-        "oracle: transformers' rotary functions: speeds of linear, dynamic NTK, YaRN and llama3 "
-        "scaling to the last bit, and the turned features",
+        "oracle: transformers' rotary functions: speeds of linear, dynamic NTK, YaRN, LongRoPE and "
+        "llama3 scaling to the last bit, and the turned features, of a share of them, too",
         "law: fits depend on the distance alone; lengths stay; `pairs` is `halves` reordered",
     ),
     evidence={"transformer/positional-encoding": ("test_turns_as_transformers_does",)},
@@ -72,8 +65,13 @@ class Rotary(nn.Module):
         base: the lowest frequency takes about 2 pi times as many positions for a turn.
         layout: which features are a pair: `halves` or `pairs`.
         scaling: how frequencies are lowered: `linear:factor=2`, `ntk:factor=2`,
-            `yarn:factor=4,context=4096` or `llama3:factor=8,context=8192`; `context` is what the
-            model was trained on.
+            `dynamic:factor=2,context=4096`, `yarn:factor=4,context=4096`,
+            `longrope:factor=32,context=4096,short=[...],long=[...]` or
+            `llama3:factor=8,context=8192`; `context` is what the model was trained on.
+        share: of the features that are turned, the first ones.
+
+    Attributes:
+        by_length: whether the frequencies depend on the longest position (`dynamic`, `longrope`).
 
     Raises:
         UsageError: an odd size, or no such scaling.
@@ -88,13 +86,24 @@ class Rotary(nn.Module):
         base: float = 10_000.0,
         layout: Literal["halves", "pairs"] = "halves",
         scaling: str | None = None,
+        share: float = 1.0,
     ):
         super().__init__()
-        if head_dim % 2:
-            raise UsageError(f"rotary: head_dim={head_dim} is odd; features are turned in pairs")
-        self.layout = layout
-        frequencies, self.sharpness = _scaled(head_dim, base, scaling)
+        turned = int(head_dim * share)
+        if turned % 2 or not turned:
+            raise UsageError(
+                f"rotary: head_dim={turned} is odd; features are turned in pairs"
+                if share == 1
+                else f"rotary: share={share} turns {turned} of {head_dim} features; expected pairs"
+            )
+        self.layout, self.turned = layout, None if turned == head_dim else turned
+        frequencies, self.sharpness, self.at_length = scaled(turned, base, scaling)
         self.register_buffer("speeds", frequencies, persistent=False)
+
+    @property
+    def by_length(self) -> bool:
+        """Whether the frequencies depend on the longest position."""
+        return self.at_length is not None
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Rotary":
         """Move with the model, but stay float32: rounded frequencies give wrong angles."""
@@ -112,11 +121,15 @@ class Rotary(nn.Module):
 
     def turn(self, places: Int[Tensor, "... t"], /) -> Callable[[Tensor], Tensor]:
         """What rotates queries and keys at some positions: made once, used by all layers."""
-        angles = places[..., None].float() * self.speeds
+        speeds = self.speeds if self.at_length is None else self.at_length(places.max() + 1)
+        angles = places[..., None].float() * speeds
         angles = angles[:, None] if places.ndim == 2 else angles  # beside the heads
         cos, sin = angles.cos() * self.sharpness, angles.sin() * self.sharpness
 
         def turned(x: Tensor) -> Tensor:
+            if self.turned is not None and x.shape[-1] > self.turned:
+                rest = x[..., self.turned :]
+                return torch.cat([turned(x[..., : self.turned]), rest], -1)
             c, s = cos.to(x.dtype), sin.to(x.dtype)
             if self.layout == "halves":
                 one, two = x.chunk(2, -1)
@@ -125,67 +138,3 @@ class Rotary(nn.Module):
             return torch.stack([one * c - two * s, two * c + one * s], -1).flatten(-2)
 
         return turned
-
-
-def _scaled(size: int, base: float, scaling: str | None) -> tuple[Tensor, float]:
-    """The frequencies of all pairs, and the factor on the rotated features."""
-    if scaling is None:
-        return _speeds(size, base), 1.0
-    spec = Spec.parse(scaling)
-    if spec.name not in SCALINGS:
-        raise unknown("scaling of rotary positions", spec.name, list(SCALINGS))
-    make = SCALINGS[spec.name]
-    known = inspect.signature(make).parameters
-    needed = {name for name, p in known.items() if p.default is p.empty} - {"size", "base"}
-    if set(spec.args) - set(known) or needed - set(spec.args):
-        raise UsageError(
-            f"rotary: scaling={scaling!r}; expected {spec.name} with {', '.join(sorted(needed))}"
-        )
-    return make(size, base, **spec.args)
-
-
-def _speeds(size: int, base: float) -> Tensor:
-    return 1.0 / (base ** (torch.arange(0, size, 2).float() / size))
-
-
-def _linear(size: int, base: float, *, factor: float) -> tuple[Tensor, float]:
-    return _speeds(size, base) / factor, 1.0
-
-
-def _ntk(size: int, base: float, *, factor: float) -> tuple[Tensor, float]:
-    return _speeds(size, base * factor ** (size / (size - 2))), 1.0
-
-
-def _yarn(
-    size: int, base: float, *, factor: float, context: int, fast: float = 32.0, slow: float = 1.0,
-    sharpness: float | None = None,
-) -> tuple[Tensor, float]:  # fmt: skip
-    """Pairs with more than `fast` turns in the context stay; below `slow` they are divided."""
-
-    def pair(turns: float) -> float:
-        return size * math.log(context / (turns * 2 * math.pi)) / (2 * math.log(base))
-
-    low, high = max(math.floor(pair(fast)), 0), min(math.ceil(pair(slow)), size - 1)
-    ramp = (torch.arange(size // 2).float() - low) / (high - low or 0.001)
-    kept = 1 - ramp.clamp(0, 1)
-    periods = base ** (torch.arange(0, size, 2).float() / size)
-    speeds = 1.0 / (factor * periods) * (1 - kept) + 1.0 / periods * kept
-    return speeds, 0.1 * math.log(factor) + 1.0 if sharpness is None else sharpness
-
-
-def _llama3(
-    size: int, base: float, *, factor: float, context: int, low: float = 1.0, high: float = 4.0
-) -> tuple[Tensor, float]:
-    """Pairs with more than `high` turns in the context stay; below `low` they are divided."""
-    speeds = _speeds(size, base)
-    lengths = 2 * math.pi / speeds
-    share = (context / lengths - low) / (high - low)
-    between = (1 - share) * speeds / factor + share * speeds
-    slow, fast = lengths > context / low, lengths < context / high
-    return torch.where(slow, speeds / factor, torch.where(fast, speeds, between)), 1.0
-
-
-SCALINGS: dict[str, Callable[..., tuple[Tensor, float]]] = {
-    "linear": _linear, "ntk": _ntk, "yarn": _yarn, "llama3": _llama3,
-}  # fmt: skip
-"""Ways to lower the frequencies, by name."""
