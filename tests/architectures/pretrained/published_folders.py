@@ -31,6 +31,9 @@ DISTIL = {
 ROBERTA = BERT | {"max_position_embeddings": 33, "type_vocab_size": 1, "layer_norm_eps": 1e-5}
 GPT = {"n_positions": 32, "n_embd": 16, "n_layer": 2, "n_head": 2, "bos_token_id": 1}
 LLAMA = BERT | {"num_key_value_heads": 1, "bos_token_id": 1}
+QWEN3 = LLAMA | {"head_dim": 6}
+MOE = {"num_local_experts": 3, "num_experts_per_tok": 2}
+GEMMA = QWEN3 | {"sliding_window": 4, "query_pre_attn_scalar": 9}
 T5 = {
     "d_model": 16, "d_kv": 8, "d_ff": 24, "num_layers": 2, "num_heads": 2, "pad_token_id": 0,
     "decoder_start_token_id": 0,
@@ -71,6 +74,20 @@ MODELS = {
     "llama classes": ("LlamaForSequenceClassification", "LlamaConfig", LLAMA | LABELS),
     "mistral": ("MistralForCausalLM", "MistralConfig", LLAMA | {"sliding_window": 4}),
     "qwen2": ("Qwen2ForCausalLM", "Qwen2Config", LLAMA),
+    "qwen3": ("Qwen3ForCausalLM", "Qwen3Config", QWEN3),
+    "qwen3 classes": ("Qwen3ForSequenceClassification", "Qwen3Config", QWEN3 | LABELS),
+    "qwen3_moe": (
+        "Qwen3MoeForCausalLM",
+        "Qwen3MoeConfig",
+        LLAMA | {"moe_intermediate_size": 12, "num_experts": 3, "num_experts_per_tok": 2},
+    ),
+    "gemma2": ("Gemma2ForCausalLM", "Gemma2Config", GEMMA),
+    "gemma3_text": ("Gemma3ForCausalLM", "Gemma3TextConfig", GEMMA | {"sliding_window_pattern": 2}),
+    "phi3": ("Phi3ForCausalLM", "Phi3Config", LLAMA),
+    "smollm3": ("SmolLM3ForCausalLM", "SmolLM3Config", LLAMA | {"no_rope_layer_interval": 2}),
+    "olmo2": ("Olmo2ForCausalLM", "Olmo2Config", LLAMA),
+    "mixtral": ("MixtralForCausalLM", "MixtralConfig", LLAMA | MOE),
+    "gpt_oss": ("GptOssForCausalLM", "GptOssConfig", QWEN3 | MOE | {"sliding_window": 4}),
     "t5": ("T5ForConditionalGeneration", "T5Config", T5),
     "vit": ("ViTForImageClassification", "ViTConfig", VIT | LABELS),
     "whisper": ("WhisperForConditionalGeneration", "WhisperConfig", WHISPER),
@@ -138,7 +155,8 @@ def write(kind, folder, **more):
         for name, weight in made.named_parameters():
             if not weight.requires_grad:
                 continue  # positions by a formula
-            weight.copy_(torch.randn_like(weight) * 0.2 + ("norm" in name.lower() or "ln_" in name))
+            one = "norm" in name.lower() or "ln_" in name
+            weight.copy_(torch.randn_like(weight) * 0.2 + (one and not model.startswith("Gemma")))
     made.save_pretrained(folder)
     return folder
 

@@ -12,6 +12,8 @@ transformers = Reference("transformers")
 
 LABELS = {"0": "a", "1": "b", "2": "c"}
 ROPE = {"rope_theta": 10000.0}
+YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 8}
+LONG = {"rope_type": "longrope", "short_factor": [1.0] * 4, "long_factor": [2.0] * 4}
 
 CHANGES = {
     "bert": {
@@ -158,6 +160,137 @@ CHANGES = {
         "attention_bias": False,
         "mlp_bias": True,
     },
+    "qwen3": {
+        "use_sliding_window": True,
+        "max_window_layers": 1,
+        "sliding_window": 3,
+        "layer_types": ["full_attention", "sliding_attention"],
+        "head_dim": 4,
+        "rope_theta": 50.0,
+        "rope_parameters": ROPE | YARN,
+        "rope_parameters ": ROPE | YARN | {"mscale": 0.7, "mscale_all_dim": 0.5},
+        "rope_scaling": {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 8},
+        "tie_word_embeddings": True,
+        "rms_norm_eps": 1e-3,
+        "attention_bias": True,
+        "mlp_bias": True,
+        "hidden_act": "gelu",
+    },
+    "qwen3 classes": {"problem_type": "multi_label_classification", "head_dim": 8},
+    "qwen3_moe": {
+        "norm_topk_prob": True,
+        "num_experts_per_tok": 1,
+        "decoder_sparse_step": 2,
+        "mlp_only_layers": [1],
+        "shared_expert_intermediate_size": 10,
+        "use_sliding_window": True,
+        "head_dim": 4,
+        "rope_theta": 50.0,
+        "router_aux_loss_coef": 0.5,
+        "output_router_logits": True,
+        "layer_types": ["full_attention", "sliding_attention"],
+        "hidden_act": "gelu",
+    },
+    "gemma2": {
+        "attn_logit_softcapping": 2.0,
+        "attn_logit_softcapping ": None,
+        "final_logit_softcapping": 3.0,
+        "final_logit_softcapping ": None,
+        "query_pre_attn_scalar": 4,
+        "layer_types": ["full_attention", "sliding_attention"],
+        "layer_types ": ["full_attention", "chunked_attention"],
+        "sliding_window": 2,
+        "hidden_activation": "gelu",
+        "hidden_act": "gelu_pytorch_tanh",
+        "cache_implementation": "hybrid",
+        "use_bidirectional_attention": True,
+        "rms_norm_eps": 1e-3,
+        "tie_word_embeddings": False,
+    },
+    "gemma3_text": {
+        "attn_logit_softcapping": 2.0,
+        "final_logit_softcapping": 3.0,
+        "query_pre_attn_scalar": 4,
+        "layer_types": ["full_attention", "full_attention"],
+        "sliding_window": 2,
+        "rope_parameters": {
+            "full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 1e6},
+            "sliding_attention": {"rope_type": "default", "rope_theta": 1e3},
+        },
+        "rope_parameters ": {
+            "full_attention": {"rope_type": "default", "rope_theta": 1e6},
+            "sliding_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 1e3},
+        },
+        "hidden_activation": "relu",
+        "use_bidirectional_attention": True,
+        "attention_bias": True,
+        "vision_config": {"depth": 3},
+    },
+    "phi3": {
+        "rope_parameters": ROPE | LONG,
+        "rope_parameters ": ROPE | LONG | {"long_factor": [1.0]},
+        "rope_parameters  ": ROPE | LONG | {"short_mscale": 1.2},
+        "rope_scaling": LONG | {"type": "su"},
+        "partial_rotary_factor": 0.5,
+        "original_max_position_embeddings": 8,
+        "sliding_window": 3,
+        "resid_pdrop": 0.3,
+        "auto_map": {"AutoModel": "code.Model"},
+        "hidden_act": "gelu",
+        "tie_word_embeddings": True,
+        "attention_bias": True,
+    },
+    "smollm3": {
+        "no_rope_layers": [0, 1],
+        "no_rope_layers ": [1],
+        "no_rope_layers  ": [True, "no"],
+        "no_rope_layer_interval": 1,
+        "use_sliding_window": True,
+        "sliding_window": 3,
+        "attention_bias": True,
+        "mlp_bias": True,
+        "rope_theta": 50.0,
+        "tie_word_embeddings": False,
+        "pretraining_tp": 2,
+    },
+    "olmo2": {
+        "attention_bias": True,
+        "clip_qkv": 8.0,
+        "rope_parameters": ROPE | {"rope_type": "linear", "factor": 2.0},
+        "num_attention_heads": 4,
+        "rms_norm_eps": 1e-2,
+        "tie_word_embeddings": True,
+        "hidden_act": "gelu",
+        "sliding_window": 3,
+        "attention_dropout": 0.5,
+        "mlp_bias": True,
+    },
+    "mixtral": {
+        "num_experts_per_tok": 1,
+        "sliding_window": 3,
+        "head_dim": 4,
+        "router_jitter_noise": 0.1,
+        "router_aux_loss_coef": 0.5,
+        "rope_theta": 50.0,
+        "hidden_act": "gelu",
+        "attention_bias": True,
+        "tie_word_embeddings": True,
+        "rms_norm_eps": 1e-2,
+    },
+    "gpt_oss": {
+        "swiglu_limit": 1.0,
+        "swiglu_alpha": 2.0,
+        "sliding_window": 2,
+        "layer_types": ["full_attention", "full_attention"],
+        "num_experts_per_tok": 1,
+        "experts_per_token": 1,
+        "initial_context_length": 4096,
+        "quantization_config": {"quant_method": "mxfp4"},
+        "attention_bias": False,
+        "rope_parameters": ROPE | YARN,
+        "hidden_act": "gelu",
+        "attention_sinks": 4,
+    },
     "t5": {
         "feed_forward_proj": "gated-silu",
         "relative_attention_num_buckets": 16,
@@ -215,10 +348,21 @@ gpt2/activation_function gpt2/scale_attn_weights
 gpt2/scale_attn_by_inverse_layer_idx gpt2/layer_norm_epsilon gpt2/tie_word_embeddings
 gpt2/add_cross_attention gpt2/rope_theta gpt2_classes/id2label
 openai-gpt/afn openai-gpt/layer_norm_epsilon openai-gpt/tie_word_embeddings openai-gpt/n_inner
-llama/hidden_act llama/rope_parameters llama/mlp_bias llama/head_dim
-llama/sliding_window llama/partial_rotary_factor llama_classes/pad_token_id mistral/head_dim
+llama/hidden_act llama/mlp_bias
+llama/sliding_window llama/partial_rotary_factor llama_classes/pad_token_id
 mistral/attention_bias mistral/rope_parameters_ mistral/layer_types mistral/hidden_act
-qwen2/layer_types qwen2/head_dim qwen2/rope_parameters_ qwen2/mlp_bias
+qwen2/layer_types qwen2/mlp_bias qwen3/layer_types qwen3/mlp_bias qwen3/hidden_act
+qwen3_moe/decoder_sparse_step qwen3_moe/mlp_only_layers
+qwen3_moe/shared_expert_intermediate_size qwen3_moe/layer_types qwen3_moe/hidden_act
+gemma2/layer_types_ gemma2/hidden_activation gemma2/use_bidirectional_attention
+gemma3_text/rope_parameters_ gemma3_text/attn_logit_softcapping gemma3_text/hidden_activation
+gemma3_text/use_bidirectional_attention gemma3_text/vision_config
+phi3/rope_parameters_ phi3/rope_parameters__ phi3/hidden_act phi3/attention_bias
+smollm3/no_rope_layers_ smollm3/no_rope_layers__ smollm3/mlp_bias
+olmo2/clip_qkv olmo2/hidden_act olmo2/sliding_window olmo2/mlp_bias
+mixtral/hidden_act mixtral/attention_bias
+gpt_oss/swiglu_limit gpt_oss/swiglu_alpha gpt_oss/experts_per_token
+gpt_oss/quantization_config gpt_oss/hidden_act gpt_oss/attention_sinks
 t5/feed_forward_proj t5/relative_attention_num_buckets t5/relative_attention_max_distance
 t5/layer_norm_epsilon t5/num_decoder_layers t5/is_encoder_decoder
 vit/hidden_act vit/qkv_bias vit/id2label whisper/activation_function
@@ -296,9 +440,12 @@ def test_the_defaults_are_those_of_transformers(kind):
     for key, value in config.to_dict().items():
         if key in harmless or key in published_config.HEAD or value is None:
             continue
-        if key in ("rope_parameters", "head_dim", "layer_types", "scale_decoder_outputs"):
+        if key in ("rope_parameters", "head_dim", "layer_types", "scale_decoder_outputs",
+                   "no_rope_layers"):  # fmt: skip
             continue  # made from other keys
-        if key == "num_decoder_layers" or (family, key) == ("llama", "num_key_value_heads"):
+        if key == "num_decoder_layers" or (
+            family in ("llama", "phi3", "olmo2") and key == "num_key_value_heads"
+        ):
             continue  # as many as others, if nothing is said
         assert ours.get(key, None if value is False else ...) == value, key
 

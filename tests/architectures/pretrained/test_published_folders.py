@@ -260,8 +260,8 @@ def test_every_key_of_theirs_is_in_one_list():
 
 @pytest.mark.parametrize(
     "family",
-    ["bart", "clip", "deberta-v2", "dinov2", "electra", "gemma", "gpt_oss", "mixtral",
-     "modernbert", "olmo2", "phi3", "qwen3", "resnet", "siglip", "wav2vec2",
+    ["bart", "clip", "deberta-v2", "dinov2", "electra", "gemma", "gemma3", "gpt-oss",
+     "modernbert", "phi4", "qwen3_next", "resnet", "siglip", "wav2vec2",
      "xlm-roberta", 5, None],
 )  # fmt: skip
 def test_families_that_are_not_known_are_named(tmp_path, family):

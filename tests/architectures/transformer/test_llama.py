@@ -38,6 +38,7 @@ FORMS = {
         "original_max_position_embeddings": 16,
     }}),
     "window": ("Mistral", {"sliding_window": 5}),
+    "own heads": ("Mistral", {"head_dim": 6, "sliding_window": None}),
     "qwen": ("Qwen2", {"tie_word_embeddings": True, "rms_norm_eps": 1e-6}),
 }  # fmt: skip
 
@@ -193,6 +194,11 @@ def test_greedy_text_is_that_of_transformers(tmp_path):
     assert found[0] == expected[0, 5:].tolist()
 
 
+def test_positions_by_length_are_left_to_the_decoder():
+    with pytest.raises(UsageError, match=r"dynamic.* follows the length; a `decoder` can"):
+        model(scaling="dynamic:factor=2,context=8")
+
+
 def test_longer_than_its_context():
     ours = model(context=8)
     ours(torch.zeros(1, 8, dtype=torch.int64))
@@ -205,10 +211,9 @@ def test_longer_than_its_context():
     ("change", "message"),
     [
         ({"hidden_act": "gelu"}, 'hidden_act="gelu"'),
-        ({"head_dim": 16}, "head_dim=16"),
         (
-            {"rope_parameters": {"rope_type": "longrope"}},
-            'rope_type="longrope": such rotary positions are not known',
+            {"rope_parameters": {"rope_type": "proportional"}},
+            'rope_type="proportional": such rotary positions are not known',
         ),
     ],
 )

@@ -30,7 +30,7 @@ from torch import Tensor
 
 from cartograd.architectures.pretrained.filled import at_size, filled
 from cartograd.architectures.pretrained.peft_folder import adapted, base_of, is_peft
-from cartograd.architectures.pretrained.published_config import settled
+from cartograd.architectures.pretrained.published_config import sections, settled
 from cartograd.architectures.pretrained.published_folder import configuration, tensors_of
 from cartograd.architectures.pretrained.published_pictures import standardised
 from cartograd.architectures.pretrained.published_writing import writes
@@ -143,7 +143,9 @@ def own_output(tensors: Mapping[str, Tensor], /) -> bool:
 def families() -> list[str]:
     """The values of `model_type` that are known."""
     names = (file.stem.removeprefix("hf_") for file in Path(__file__).parent.glob("hf_*.py"))
-    return sorted(name.replace("_", "-") for name in names)
+    return sorted(
+        hyphened if (hyphened := name.replace("_", "-")) in sections() else name for name in names
+    )
 
 
 def _family(folder: Path, config: dict[str, Any]) -> Any:

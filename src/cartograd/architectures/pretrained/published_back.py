@@ -18,12 +18,21 @@ from torch import Tensor
 from cartograd.architectures.pretrained import (
     hf_bert,
     hf_distilbert,
+    hf_gemma2,
+    hf_gemma3_text,
     hf_gpt2,
+    hf_gpt_oss,
     hf_llama,
     hf_mistral,
+    hf_mixtral,
+    hf_olmo2,
     hf_openai_gpt,
+    hf_phi3,
     hf_qwen2,
+    hf_qwen3,
+    hf_qwen3_moe,
     hf_roberta,
+    hf_smollm3,
     hf_t5,
     hf_vit,
     hf_whisper,
@@ -41,7 +50,9 @@ from cartograd.core.spec import Spec
 FAMILIES: dict[str, Any] = {
     "bert": hf_bert, "distilbert": hf_distilbert, "roberta": hf_roberta, "gpt2": hf_gpt2,
     "openai-gpt": hf_openai_gpt, "llama": hf_llama, "mistral": hf_mistral, "qwen2": hf_qwen2,
-    "t5": hf_t5, "vit": hf_vit, "whisper": hf_whisper,
+    "t5": hf_t5, "vit": hf_vit, "whisper": hf_whisper, "qwen3": hf_qwen3,
+    "gemma3_text": hf_gemma3_text, "gemma2": hf_gemma2, "phi3": hf_phi3, "smollm3": hf_smollm3,
+    "olmo2": hf_olmo2, "mixtral": hf_mixtral, "qwen3_moe": hf_qwen3_moe, "gpt_oss": hf_gpt_oss,
 }  # fmt: skip
 """Values of `model_type`, and what knows the family; of those with one model the usual one first"""
 
@@ -153,6 +164,8 @@ def settings(spec: Spec, signature: Signature | None = None, /) -> tuple[str, di
         args["ffn_dim"] = 4 * args["dim"]
     if args.get("kv_heads", 0) is None:
         args["kv_heads"] = args["heads"]
+    if args.get("head_dim", 0) is None:
+        args["head_dim"] = args["dim"] // args["heads"]
     if args.get("patch_size", 0) is None:
         args["patch_size"] = 16 if args["size"] > 64 else max(1, min(4, args["size"] // 4))
     return card.name, args
@@ -236,7 +249,7 @@ def _check_settings(name: str, args: Mapping[str, Any], read: Spec, model: Signe
 
 
 def _same(key: str, one: Any, other: Any) -> bool:
-    if key == "scaling" and None not in (one, other):
+    if key == "scaling" and None not in (one, other) and one != other:
         mine, theirs = (Rotary(head_dim=64, scaling=how) for how in (one, other))
         return bool((mine.speeds == theirs.speeds).all()) and mine.sharpness == theirs.sharpness
     if isinstance(one, float) and isinstance(other, float | int):

@@ -34,9 +34,17 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
         ),
         "a list of whole numbers above 0",
     ),
+    "flags": (
+        lambda value: isinstance(value, list) and all(one in (0, 1) for one in value),
+        "a list of zeros and ones",
+    ),
     "words": (
         lambda value: isinstance(value, list) and all(isinstance(one, str) for one in value),
         "a list of texts",
+    ),
+    "numbers": (
+        lambda value: isinstance(value, list) and len(value) > 0 and all(map(finite, value)),
+        "a list of numbers",
     ),
     "table": (lambda value: isinstance(value, dict), "an object"),
 }
@@ -53,6 +61,11 @@ HEAD = {
 def _data() -> dict[str, dict[str, Any]]:
     file = Path(__file__).with_suffix(".toml")
     return tomllib.loads(file.read_text(encoding="utf-8"))
+
+
+def sections() -> set[str]:
+    """The values of `model_type` whose defaults are known."""
+    return {*_data()} - {"every", "harmless"}
 
 
 def settled(

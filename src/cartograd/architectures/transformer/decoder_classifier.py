@@ -25,6 +25,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from cartograd.architectures.transformer.decoder import Decoder
 from cartograd.architectures.transformer.gpt import GPT
 from cartograd.architectures.transformer.llama import LLaMA
 from cartograd.core.build import build
@@ -81,9 +82,10 @@ class DecoderClassifier(nn.Module):
         super().__init__()
         sized = {} if vocabulary is None else {"vocabulary": vocabulary}
         made = build(decoder, kind="model", **sized)
-        if not isinstance(made, GPT | LLaMA):
+        if not isinstance(made, GPT | LLaMA | Decoder):
             raise UsageError(
-                f"decoder={decoder!r} does not read from left to right; expected a gpt or llama"
+                f"decoder={decoder!r} does not read from left to right; expected a gpt, llama "
+                "or decoder"
             )
         self.decoder = made
         size = (made.tokens if isinstance(made, GPT) else made.embedding).embedding_dim

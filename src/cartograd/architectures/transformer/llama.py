@@ -38,6 +38,7 @@ from cartograd.architectures.transformer.feed_forward import FeedForward
 from cartograd.architectures.transformer.inference_form import InferenceForm, Maker
 from cartograd.architectures.transformer.rotary import Rotary
 from cartograd.core.card import Card
+from cartograd.core.errors import UsageError
 
 CARD = Card(
     name="llama",
@@ -146,6 +147,7 @@ class LLaMA(nn.Module):
         vocabulary: size of the vocabulary.
         dim, depth, heads, ffn_dim: its size; `ffn_dim` is the hidden size of the gated part.
         kv_heads: heads of keys and values; as many as of queries if not given.
+        head_dim: features of each head; `dim / heads` if not given.
         context: greatest number of tokens.
         base: of the rotary positions.
         scaling: how they are slowed down for longer texts than trained on (`rotary`).
@@ -153,6 +155,9 @@ class LLaMA(nn.Module):
         biases: projections of attention that add a bias: letters of `qkvo`.
         tied: whether the output shares the embedding's weights.
         eps: added under the root of the norms.
+
+    Raises:
+        UsageError: rotary positions that follow the length of the text.
     """
 
     def __init__(
@@ -163,6 +168,7 @@ class LLaMA(nn.Module):
         depth: int = 32,
         heads: int = 32,
         kv_heads: int | None = None,
+        head_dim: int | None = None,
         ffn_dim: int = 11_008,
         context: int = 2048,
         base: float = 10_000.0,
@@ -174,13 +180,15 @@ class LLaMA(nn.Module):
     ):
         super().__init__()
         self.context, self.window = context, window
-        self.head_dim = dim // heads
+        self.head_dim = dim // heads if head_dim is None else head_dim
         self.embedding = nn.Embedding(vocabulary, dim)
         self.rotary = Rotary(head_dim=self.head_dim, base=base, scaling=scaling)
+        if self.rotary.by_length:
+            raise UsageError(f"llama: scaling={scaling} follows the length; a `decoder` can do so")
         self.blocks = nn.ModuleList(
             Block(
                 attention=MultiHeadAttention(
-                    dim=dim, heads=heads, kv_heads=kv_heads, biases=biases
+                    dim=dim, heads=heads, kv_heads=kv_heads, head_dim=head_dim, biases=biases
                 ),
                 feed_forward=FeedForward(dim=dim, ffn_dim=ffn_dim, activation="swiglu", bias=False),
                 norm="rms",

@@ -1,0 +1,287 @@
+"""Decoder: the language models of today, which differ from LLaMA in a few choices.
+
+Each family took LLaMA and changed some of it: where norms stand, whether queries and keys have
+norms, which layers see a window only, what bounds the scores, how many feed-forward parts there
+are. Here each choice is a setting, and a family is a line of settings.
+
+    x <- x + after(part(before(x))),   part: attention, then feed-forward or experts
+    pre: after = id (LLaMA, Qwen, Phi)    reordered: before = id (OLMo 2)    sandwich: both (Gemma)
+
+Shapes: tokens `b t`; logits `b t v`, those at t for the token at t + 1.
+
+Departures: Gemma's norms have weights 1 + w; ours keep the sum. Weights start from a normal
+distribution of 0.02. What LLaMA can say is a `llama`, which also has a form for fast decoding.
+
+References:
+    An Yang et al. Qwen3 technical report. 2025. https://arxiv.org/abs/2505.09388
+    Gemma team. Gemma 3 technical report. 2025. https://arxiv.org/abs/2503.19786
+    Marah Abdin et al. Phi-3 technical report. 2024. https://arxiv.org/abs/2404.14219
+    Team OLMo. 2 OLMo 2 furious. 2024. https://arxiv.org/abs/2501.00656
+    Albert Jiang et al. Mixtral of experts. 2024. https://arxiv.org/abs/2401.04088
+    OpenAI. gpt-oss-120b and gpt-oss-20b model card. 2025. https://arxiv.org/abs/2508.10925
+
+>>> import torch
+>>> from cartograd.core.build import build
+>>> with torch.device("meta"):
+...     model = build("qwen3-0.6b")
+>>> sum(weight.numel() for weight in model.parameters())
+596049920
+"""
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from cartograd.architectures.transformer.cache import Cache, CachedDecoder, check_length
+from cartograd.architectures.transformer.decoder_block import DecoderBlock
+from cartograd.architectures.transformer.experts import Experts
+from cartograd.architectures.transformer.feed_forward import FeedForward
+from cartograd.architectures.transformer.rereading import Rereading
+from cartograd.architectures.transformer.rotary import Rotary
+from cartograd.architectures.transformer.rotary_scaling import LongRope
+from cartograd.architectures.transformer.scored_attention import ScoredAttention
+from cartograd.core.card import Card
+from cartograd.core.errors import UsageError
+
+CARD = Card(
+    name="decoder",
+    kind="model",
+    entry="Decoder",
+    nodes=("arch/llama",),
+    title="Decoder of today's families",
+    zh="当今各家族的解码器",
+    paper="Qwen3 technical report",
+    year=2025,
+    url="https://arxiv.org/abs/2505.09388",
+    proofs=(
+        "oracle: transformers' models of each family through their own files: logits and gradients "
+        "to 1e-10 in float64, greedy and beam text, padded at the left",
+        "law: read in pieces through the cache the logits are those of the whole; a window as long "
+        "as the text is none",
+        "paper: the weights of the published sizes, to the unit",
+    ),
+    tiny={
+        "vocabulary": 11,
+        "dim": 8,
+        "depth": 2,
+        "heads": 2,
+        "kv_heads": 1,
+        "head_dim": 6,
+        "ffn_dim": 12,
+        "context": 64,
+        "reach": "wf",
+        "window": 5,
+        "qk_norm": "head",
+    },
+    objective="label-tokens",
+)
+
+PRESETS = {
+    "qwen3-0.6b": {
+        "vocabulary": 151936,
+        "dim": 1024,
+        "depth": 28,
+        "heads": 16,
+        "kv_heads": 8,
+        "head_dim": 128,
+        "ffn_dim": 3072,
+        "context": 40960,
+        "base": 1e6,
+        "qk_norm": "head",
+        "tied": True,
+    },
+    "gemma-3-1b": {
+        "vocabulary": 262144,
+        "dim": 1152,
+        "depth": 26,
+        "heads": 4,
+        "kv_heads": 1,
+        "head_dim": 256,
+        "ffn_dim": 6912,
+        "context": 32768,
+        "base": 1e6,
+        "local_base": 1e4,
+        "reach": "wwwwwf",
+        "window": 512,
+        "qk_norm": "head",
+        "order": "sandwich",
+        "activation": "geglu",
+        "embedding_scale": 33.94112549695428,
+        "scale": 0.0625,
+        "tied": True,
+    },
+}
+
+
+class Decoder(nn.Module):
+    """A language model.
+
+    Args:
+        vocabulary: size of the vocabulary.
+        dim, depth, heads, ffn_dim: its size; `ffn_dim` is the hidden size of the gated part, or of
+            each expert.
+        kv_heads: heads of keys and values; as many as of queries if not given.
+        head_dim: features of each head; `dim / heads` if not given.
+        context: greatest number of tokens.
+        base: of the rotary positions.
+        local_base: of those of layers with a window, which are not slowed down then; as of the
+            others if not given.
+        scaling: how they are slowed down for longer texts than trained on (`rotary`).
+        share: of each head's features that are turned.
+        reach: how far each layer sees, a letter each, repeated: `f` all, `w` the window, `n` all,
+            without positions, `m` the window, without positions.
+        window: how far back layers with one attend.
+        biases: projections of attention that add a bias: letters of `qkvo`.
+        qk_norm: norms of queries and keys: of each `head`, over `all` heads, or `none`.
+        order: where the norms stand: `pre`, `reordered` (after the parts) or `sandwich` (both).
+        activation: of the feed-forward parts: `swiglu`, `geglu`, or of experts `clamped`.
+        experts: how many there are; none if not given, and a single part.
+        k: how many of them work on each position.
+        normalised: whether their weights are made to sum to one.
+        scale: factor on the scores of attention; `head_dim ** -0.5` if not given.
+        attention_cap, output_cap: bounds of the scores of attention and of the logits.
+        attention_sinks: whether each head has a score to spend on nothing.
+        embedding_scale: factor on the vectors of tokens.
+        tied: whether the output shares the embedding's weights.
+        eps: added under the root of the norms.
+
+    Raises:
+        UsageError: an unknown letter, a window that is missing, or experts of another activation.
+    """
+
+    def __init__(
+        self,
+        *,
+        vocabulary: int = 32_000,
+        dim: int = 2048,
+        depth: int = 24,
+        heads: int = 16,
+        kv_heads: int | None = None,
+        head_dim: int | None = None,
+        ffn_dim: int = 5632,
+        context: int = 4096,
+        base: float = 10_000.0,
+        local_base: float | None = None,
+        scaling: str | None = None,
+        share: float = 1.0,
+        reach: str = "f",
+        window: int | None = None,
+        biases: str = "",
+        qk_norm: Literal["none", "head", "all"] = "none",
+        order: Literal["pre", "reordered", "sandwich"] = "pre",
+        activation: Literal["swiglu", "geglu", "clamped"] = "swiglu",
+        experts: int | None = None,
+        k: int = 2,
+        normalised: bool = True,
+        scale: float | None = None,
+        attention_cap: float | None = None,
+        output_cap: float | None = None,
+        attention_sinks: bool = False,
+        embedding_scale: float = 1.0,
+        tied: bool = False,
+        eps: float = 1e-6,
+    ):
+        super().__init__()
+        _check(reach, window, activation, experts)
+        self.context, self.window = context, window
+        self.reach = (reach * depth)[:depth]
+        self.output_cap, self.embedding_scale = output_cap, embedding_scale
+        self.embedding = nn.Embedding(vocabulary, dim)
+
+        def attention() -> ScoredAttention:
+            return ScoredAttention(
+                dim=dim, heads=heads, kv_heads=kv_heads, head_dim=head_dim, biases=biases,
+                qk_norm=qk_norm, scale=scale, attention_cap=attention_cap,
+                attention_sinks=attention_sinks, eps=eps,
+            )  # fmt: skip
+
+        def feed_forward() -> nn.Module:
+            if experts is None:
+                return FeedForward(dim=dim, ffn_dim=ffn_dim, activation=activation, bias=False)
+            form = "clamped" if activation == "clamped" else "swiglu"
+            return Experts(
+                dim=dim, ffn_dim=ffn_dim, experts=experts, k=k, form=form, normalised=normalised
+            )
+
+        self.blocks = nn.ModuleList(
+            DecoderBlock(attention(), feed_forward(), order, eps) for _ in range(depth)
+        )
+        width = dim // heads if head_dim is None else head_dim
+        self.rotary = Rotary(head_dim=width, base=base, scaling=scaling, share=share)
+        local = None if local_base is None else Rotary(head_dim=width, base=local_base, share=share)
+        self.local_rotary = local
+        self.norm = nn.RMSNorm(dim, eps=eps)
+        self.head = None if tied else nn.Linear(dim, vocabulary, bias=False)
+        for part in self.modules():
+            if isinstance(part, nn.Linear | nn.Embedding):
+                nn.init.normal_(part.weight, std=0.02)
+
+    def forward(self, tokens: Int[Tensor, "b t"]) -> Float[Tensor, "b t v"]:
+        """Logits of the token after each position."""
+        return self._scores(self.hidden(tokens))
+
+    def hidden(self, tokens: Int[Tensor, "b t"], /) -> Float[Tensor, "b t d"]:
+        """The features of each position, before the output layer."""
+        check_length(tokens.shape[1], self.context)
+        places = torch.arange(tokens.shape[1], device=tokens.device)
+        return self.norm(self._features(tokens, places, None))
+
+    def decoder(
+        self, rows: int, capacity: int, /, *, starts: Int[Tensor, " b"] | None = None
+    ) -> CachedDecoder | Rereading:
+        """The model in the middle of writing (`core.protocols`).
+
+        Args:
+            rows: texts side by side.
+            capacity: the most tokens of each, padding included.
+            starts: how many tokens at the left of each row are padding.
+
+        Raises:
+            UsageError: the model cannot read that many tokens.
+        """
+        check_length(capacity, self.context)
+        first, weight = self.blocks[0], self.embedding.weight
+        assert isinstance(first, DecoderBlock)
+        cache = Cache(
+            len(self.blocks), rows, first.attention.kv_heads, capacity, first.attention.width,
+            weight.dtype, weight.device, starts=starts,
+        )  # fmt: skip
+        made = CachedDecoder(self._continued, cache)
+        grown = self.rotary.at_length
+        return Rereading(made, grown.context) if isinstance(grown, LongRope) else made
+
+    def _continued(self, tokens: Tensor, cache: Cache, last: bool) -> Tensor:
+        x = self._features(tokens, cache.positions(tokens.shape[1]), cache)
+        return self._scores(self.norm(x[:, -1:] if last else x))
+
+    def _features(self, tokens: Tensor, places: Tensor, cache: Cache | None) -> Tensor:
+        mask = None if cache is None else cache.mask(tokens.shape[1])
+        x, whole = self.embedding(tokens), self.rotary.turn(places)
+        local = whole if self.local_rotary is None else self.local_rotary.turn(places)
+        x = x if self.embedding_scale == 1 else x * x.new_tensor(self.embedding_scale)
+        for number, (block, letter) in enumerate(zip(self.blocks, self.reach, strict=True)):
+            x = block(
+                x, turn={"f": whole, "w": local}.get(letter), mask=mask,
+                window=self.window if letter in "wm" else None,
+                cache=None if cache is None else cache[number],
+            )  # fmt: skip
+        return x
+
+    def _scores(self, x: Tensor) -> Tensor:
+        z = F.linear(x, self.embedding.weight) if self.head is None else self.head(x)
+        return z if self.output_cap is None else self.output_cap * (z / self.output_cap).tanh()
+
+
+def _check(reach: str, window: int | None, activation: str, experts: int | None) -> None:
+    if not reach or set(reach) - set("fwnm"):
+        raise UsageError(f"decoder: reach={reach!r}; expected letters of f, w, n and m")
+    if window is None and set(reach) & set("wm"):
+        raise UsageError(f"decoder: reach={reach!r} has windows; say how wide they are: window=...")
+    if (activation == "clamped" and experts is None) or (activation == "geglu" and experts):
+        raise UsageError(
+            f"decoder: activation={activation} with experts={experts}; expected swiglu or geglu "
+            "without experts, swiglu or clamped with them"
+        )
