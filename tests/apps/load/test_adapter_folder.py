@@ -132,3 +132,27 @@ def test_what_cannot_work_is_refused_by_name(base):
         planned(str(base), pictures(), adapter="lori")
     rows = tensors(torch.rand(20, 4), torch.arange(20) % 2)
     assert planned("mlp", rows, meta=True).value("adapter") is None
+
+
+@pytest.mark.parametrize("adapter", ["qlora:rank=1,match=fc", "dora:rank=1"])
+def test_other_adapters_stand_apart_and_know_their_base(base, tmp_path, adapter):
+    settings = SETTINGS | {"adapter": adapter, "epochs": 1}
+    run = train(str(base), pictures(), folder=tmp_path / "run", **settings)
+    again = as_signed(run.folder / "adapter")
+    assert torch.equal(again(X), load(run.folder).model(X))
+    moved = load(base).model
+    with torch.no_grad():
+        moved.model.fc.weight += 1e-3 * torch.randn_like(moved.model.fc.weight)
+    with pytest.raises(UsageError, match=r"belongs to .*base as it was, .* has other weights"):
+        read_adapter(run.folder / "adapter", as_signed, base=moved)
+
+
+def test_an_adapter_is_put_upon_another(base, run, tmp_path):
+    """The second learns on the merged first, which learned on the base; each stands apart."""
+    settings = SETTINGS | {"adapter": "dora:rank=1,match=fc", "epochs": 1}
+    second = train(str(run.folder / "adapter"), pictures(), folder=tmp_path / "two", **settings)
+    said = json.loads((second.folder / "adapter" / "adapter.json").read_text())
+    assert said["base"] == str((run.folder / "adapter").absolute())
+    again = as_signed(second.folder / "adapter")
+    assert torch.equal(again(X), load(second.folder).model(X))
+    assert not torch.equal(again(X), load(run.folder).model(X))

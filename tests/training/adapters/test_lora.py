@@ -67,7 +67,7 @@ def test_it_is_that_of_peft(alpha):
         for own, other in pairs:
             torch.testing.assert_close(own.grad, other.weight.grad, rtol=1e-12, atol=1e-12)
         torch.testing.assert_close(
-            change.difference(), part.get_delta_weight("default"), rtol=1e-12, atol=1e-12
+            change.difference(change.up), part.get_delta_weight("default"), rtol=1e-12, atol=1e-12
         )
 
 
@@ -140,7 +140,7 @@ def test_alpha_counts_in_ranks_and_dropout_is_of_training_alone():
     assert change.scale == 3
     x = torch.randn(4, 36).double()
     assert not torch.equal(change(x), change(x))
-    torch.testing.assert_close(change.eval()(x), x @ change.difference().T)
+    torch.testing.assert_close(change.eval()(x), x @ change.difference(model[5].weight).T)
 
 
 def test_a_rank_that_no_weight_has_is_refused_and_one_that_some_lack_is_told():

@@ -95,14 +95,24 @@ def read_adapter(
         except UsageError as error:
             raise UsageError(f"{folder} belongs to {said['base']}, and {error}") from error
     weights = plain_names(base.model.state_dict())
-    _check(folder, said, weights)
+    missing = [name for name in said["tensors"] if name not in weights]
+    if missing:
+        raise _another(folder, said, f"has no {missing[0]}")
     state = {name: weights[name] for name in said["tensors"]}
     learned = read_tensors(folder / "adapter.safetensors")
     with torch.random.fork_rng(devices=[]):
         spec, signature = Spec.from_json(said["model"]), Signature.from_json(said["signature"])
         whole = state | {name: one for name, one in learned.items() if name not in state}
-        model = _made(folder, spec, signature, said["adapter"], whole)
-        load_into(model.model, whole, str(folder))
+        try:
+            model = _made(folder, spec, signature, said["adapter"], whole)
+            load_into(model.model, whole, str(folder))
+        except UsageError as error:
+            if digest(state.items()) == said["digest"]:
+                raise
+            raise _another(folder, said, "has other weights") from error
+    found = plain_names(model.model.state_dict())  # an adapter may have rounded the base's
+    if digest((name, found[name]) for name in said["tensors"]) != said["digest"]:
+        raise _another(folder, said, "has other weights")
     model.tokenizer = base.tokenizer
     model.model = merged(model.model)
     return model.eval()
@@ -118,15 +128,9 @@ def _made(
     return model
 
 
-def _check(folder: Path, said: dict[str, Any], weights: dict[str, Any]) -> None:
-    """Refuse another base."""
-    missing = [name for name in said["tensors"] if name not in weights]
-    if not missing:
-        found = digest((name, weights[name]) for name in said["tensors"])
-        if found == said["digest"]:
-            return
-    why = f"has no {missing[0]}" if missing else "has other weights"
-    raise UsageError(
+def _another(folder: Path, said: dict[str, Any], why: str) -> UsageError:
+    """That it is another base."""
+    return UsageError(
         f"{folder} belongs to {said['base']} as it was, digest {said['digest'][:12]}; what is "
         f"there {why}. Give the one that it was trained on"
     )

@@ -262,7 +262,8 @@ def _facts(origin: Origin) -> dict[str, str]:
     facts = {"bundle, BLAKE3": origin.digest} if origin.digest else {}
     if "privacy" in origin.about:
         facts["privacy"] = bounded(origin.about["privacy"])
-    source = dict(origin.about.get("source", {}))
+    source = origin.about.get("source", {})
+    source = dict(source) if isinstance(source, dict) else {"source": source}  # published weights
     for number, line in enumerate(source.pop("decided", ()), start=1):
         facts[f"data, decided {number}"] = str(line)
     for key, value in source.items():

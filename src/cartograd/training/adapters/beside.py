@@ -34,8 +34,33 @@ class Change(Protocol):
         """What is added to the layer's answer."""
         ...
 
-    def difference(self) -> Float[Tensor, "..."]:
+    def difference(self, weight: Float[Tensor, "..."], /) -> Float[Tensor, "..."]:
         """What is added to the layer's weight."""
+        ...
+
+
+@runtime_checkable
+class Rescales(Protocol):
+    """A change that is more than something added: it needs the layer's weight and answer, too."""
+
+    def rescaled(
+        self,
+        said: Float[Tensor, "..."],
+        x: Float[Tensor, "..."],
+        weight: Float[Tensor, "..."],
+        bias: Float[Tensor, " d"] | None,
+        /,
+    ) -> Float[Tensor, "..."]:
+        """The layer's answer with the change."""
+        ...
+
+
+@runtime_checkable
+class Rounded(Protocol):
+    """A layer that keeps its weight in a smaller form, as long as a change beside it learns."""
+
+    def plain(self) -> nn.Module:
+        """The layer with its weight in floats."""
         ...
 
 
@@ -50,7 +75,12 @@ class Idles(Protocol):
 
 
 def put_beside(
-    model: nn.Module, make: Callable[[nn.Module], nn.Module], /, *, match: str = "*"
+    model: nn.Module,
+    make: Callable[[nn.Module], nn.Module],
+    /,
+    *,
+    match: str = "*",
+    small: Callable[[nn.Module], nn.Module] | None = None,
 ) -> list[str]:
     """Put a change beside dense layers and convolutions, and hold everything else as it is.
 
@@ -58,6 +88,7 @@ def put_beside(
         model: has learned something.
         make: the change of a layer.
         match: pattern of the names of the layers, as of files in a shell.
+        small: what takes the place of a layer (`Rounded`), under its name.
 
     Returns:
         The names of the layers.
@@ -67,8 +98,12 @@ def put_beside(
     """
     chosen = places(model, match=match)
     hold(model)
-    for layer in chosen.values():
-        layer.add_module(SLOT, make(layer))
+    for name, layer in chosen.items():
+        change = make(layer)
+        if small is not None:
+            layer = small(layer)
+            model.set_submodule(name, layer)
+        layer.add_module(SLOT, change)
         layer.register_forward_hook(_added)
     return list(chosen)
 
@@ -123,11 +158,14 @@ def merged(model: Module, /) -> Module:
     if not list(changes(model)):
         return model
     made = copy.deepcopy(model)
-    for _, layer, change in list(changes(made)):
-        assert isinstance(layer.weight, Tensor)
+    for name, layer, change in list(changes(made)):
         assert isinstance(change, Change)
-        layer.weight += change.difference()
-        delattr(layer, SLOT)
+        if isinstance(layer, Rounded):
+            layer = layer.plain()
+            made.set_submodule(name, layer)
+        assert isinstance(layer.weight, Tensor)
+        layer.weight += change.difference(layer.weight)
+        layer._modules.pop(SLOT, None)
         for key, hook in list(layer._forward_hooks.items()):
             if hook is _added:
                 del layer._forward_hooks[key]
@@ -194,7 +232,10 @@ def kept_names(model: nn.Module, /) -> tuple[list[str], list[str]]:
 
 
 def _added(layer: nn.Module, given: tuple[Tensor, ...], said: Tensor) -> Tensor:
-    return said + layer.get_submodule(SLOT)(*given)
+    change = layer.get_submodule(SLOT)
+    if isinstance(change, Rescales):
+        return change.rescaled(said, *given, layer.weight, layer.bias)
+    return said + change(*given)
 
 
 def _nothing_added(_layer: nn.Module, _given: tuple[Tensor, ...], _said: Tensor) -> None:

@@ -33,6 +33,7 @@ References:
 
 import copy
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch.nn.functional as F
@@ -105,7 +106,7 @@ class LowRank(nn.Module):
         product = POINTWISE.get(self.up.ndim - 2, F.linear)
         return self.scale * product(inside, self.up)
 
-    def difference(self) -> Float[Tensor, "..."]:
+    def difference(self, _: Float[Tensor, "..."], /) -> Float[Tensor, "..."]:
         """What is added to the layer's weight."""
         down = self.down.weight
         assert isinstance(down, Tensor)
@@ -139,18 +140,24 @@ def lora(
     """
 
     def change(layer: nn.Module) -> LowRank:
-        weight = layer.weight
-        assert isinstance(weight, Tensor)
         return LowRank(layer, rank=rank, scale=(alpha or rank) / rank, dropout=dropout)
 
-    found = places(model, match=match)
-    most = max(_most(layer.weight) for layer in found.values())
+    check_rank(places(model, match=match), rank)
+    return put_beside(model, change, match=match)
+
+
+def check_rank(layers: Mapping[str, nn.Module], rank: int, /) -> None:
+    """Refuse a rank that none of the weights can have.
+
+    Raises:
+        UsageError: it is above that of all.
+    """
+    most = max(_most(layer.weight) for layer in layers.values())
     if rank > most:
         raise UsageError(
-            f"lora: rank={rank} is more than any of the {len(found)} weights can have, {most} at "
-            f"most; expected a small one such as {max(1, most // 4)}"
+            f"rank={rank} is more than any of the {len(layers)} weights can have, {most} at most; "
+            f"expected a small one such as {max(1, most // 4)}"
         )
-    return put_beside(model, change, match=match)
 
 
 def _most(weight: Any) -> int:
