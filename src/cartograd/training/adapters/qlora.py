@@ -71,18 +71,20 @@ class FourBits(nn.Module):
     """A dense layer whose weight is kept in four bits and does not learn.
 
     Args:
-        layer: whose weight is rounded.
+        layer: a dense one, whose weight is rounded.
     """
 
     codes: Tensor
     scales: Tensor
 
-    def __init__(self, layer: nn.Linear, /):
+    def __init__(self, layer: nn.Module, /):
         super().__init__()
-        self.in_features, self.out_features = layer.in_features, layer.out_features
+        weight = layer.weight
+        assert isinstance(weight, Tensor)
+        self.out_features, self.in_features = weight.shape
         self.bias = layer.bias
         self.train(layer.training)
-        codes, scales = rounded(layer.weight.detach())
+        codes, scales = rounded(weight.detach())
         self.register_buffer("codes", codes, persistent=False)
         self.register_buffer("scales", scales, persistent=False)
 
@@ -181,10 +183,6 @@ def qlora(
     def change(layer: nn.Module) -> LowRank:
         return LowRank(layer, rank=rank, scale=(alpha or rank) / rank, dropout=dropout)
 
-    def small(layer: nn.Module) -> FourBits:
-        assert isinstance(layer, nn.Linear)
-        return FourBits(layer)
-
     layers = places(model, match=match)
     other = next((name for name, one in layers.items() if not isinstance(one, nn.Linear)), None)
     if other is not None:
@@ -193,4 +191,4 @@ def qlora(
             "ones by match=, or take adapter=lora"
         )
     check_rank(layers, rank)
-    return put_beside(model, change, match=match, small=small)
+    return put_beside(model, change, match=match, small=FourBits)
