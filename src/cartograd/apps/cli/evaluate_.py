@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from cartograd.apps.cli import gates, output
-from cartograd.apps.cli.common import Many, data_of, home, part_of
+from cartograd.apps.cli.common import File, Many, Seed, data_of, home, part_of
+from cartograd.apps.cli.exams_ import check_wanted, exams
 from cartograd.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,13 +36,21 @@ def evaluate_(
     judge: str | None = None,
     normal: Many = (),
     slices: Many = (),
+    tasks: Many = (),
+    against: str | None = None,
+    shots: int | None = None,
+    limit: int | None = None,
+    seed: Seed = None,
+    chat: bool = False,
+    out: File = None,
     device: str = "auto",
     json: bool = False,
 ) -> int:
-    """Measure a trained model on data, with 95 % intervals.
+    """Measure a trained model on data, or a language model on tasks, with 95 % intervals.
 
     Args:
-        target: a run or bundle folder, or an ONNX file.
+        target: a run or bundle folder, or an ONNX file; with --tasks any language model, also an
+            address of OpenAI's protocol, like http://host:8000/v1#model.
         data: a source, like digits; by default what the model was trained on.
         part: train, valid, test or all; by default test of what the model was trained on, and all
             of other files or folders that do not come in parts.
@@ -53,13 +62,23 @@ def evaluate_(
         judge: of a generative model: a run or bundle of a classifier, by whose features drawn
             examples are compared with real ones, and which says whether they are of their class.
             Of pictures with classes two small ones are trained on first need and kept.
+            With --tasks a language model that gives verdicts by a task's rubric.
         normal: of a generative model: classes that are normal, with commas; also measured is how
             well the model's score of strangeness tells the others from them.
         slices: class, brightness, image-size, length or columns of the table, with commas: each
             group of the examples is held against the rest, and may be worse.
+        tasks: task files of lm-evaluation-harness's keys (TOML, YAML), items in JSON lines, or
+            mmlu-dev, mmlu-dev-text, mmlu-dev-cot.
+        against: another language model, asked the same: paired differences and flips.
+        shots: worked examples before each item, whatever the task says.
+        limit: only so many items of each task, the first ones.
+        seed: of examples that are drawn and answers that are sampled; 1234 if not given.
+        chat: put prompts into the model's template of a chat.
+        out: a file for every answer to tasks, one JSON object a line.
         device: auto, cpu, cuda or mps.
         json: print one object.
     """
+    check_wanted(locals())
     from cartograd.apps.answers import units
     from cartograd.apps.answers.multi_label import LIKELY
     from cartograd.apps.answers.target_unit import of_target
@@ -67,6 +86,9 @@ def evaluate_(
     from cartograd.apps.verbs.evaluate import evaluate, usual
 
     limits = [(*gates.limit(x), "min") for x in min_] + [(*gates.limit(x), "max") for x in max_]
+    if tasks:
+        told = {"against": against, "judge": judge, "shots": shots, "limit": limit, "chat": chat}
+        return exams(target, tasks, limits=limits, seed=seed, out=out, json=json, **told)
     bundle = as_bundle(target)
     names = list(split(metrics)) or list(usual(bundle.model))
     names += [name for name, _, _ in limits if name not in names]
@@ -83,8 +105,7 @@ def evaluate_(
         slices=split(slices),
         device=device,
     )
-    for line in found.notes:
-        output.note(line)
+    output.notes(found.notes)
     page = _report(bundle, found)
     kept = [gates.gate(found.metrics[name], name, limit, word) for name, limit, word in limits]
     beaten = gates.beaten([one.to_json() for one in found.beside], found.yardstick)
@@ -93,8 +114,7 @@ def evaluate_(
     part = found.seen.part if found.seen else part
     if json:
         where = {"target": target, "data": source, "part": part, "part_is": found.why or None}
-        where |= {"report": page}
-        output.emit(where | found.to_json() | {"gates": asked, "passed": passed})
+        output.emit(where | {"report": page} | found.to_json() | {"gates": asked, "passed": passed})
         return 0 if passed else 1
     output.verdict(found.baseline)
     output.metrics(found.metrics, found.intervals, found.averages)
@@ -114,9 +134,7 @@ def evaluate_(
             ("report", str(page) if page else "none"),
         ]
     )
-    for gate, (name, limit, word) in zip(kept, limits, strict=True):
-        state = "passed" if gate["passed"] else "FAILED"
-        output.note(f"{state}: {found.spoken(name)} is {gate['value']:.4g}, {word} {limit:g}")
+    gates.all_told(kept, [found.spoken(name) for name, _, _ in limits])
     if beat_baseline:
         gates.told(beaten)
     return 0 if passed else 1

@@ -30,6 +30,19 @@ def gate(value: float, name: str, limit: float, word: str, /) -> dict[str, Any]:
     return {"metric": name, word: limit, "value": value, "passed": passed}
 
 
+def all_told(kept: Sequence[Mapping[str, Any]], names: Sequence[str], /) -> None:
+    """A line on each gate that was asked for.
+
+    Args:
+        kept: as `gate` gives them.
+        names: of their metrics, as they are spoken.
+    """
+    for one, name in zip(kept, names, strict=True):
+        word = "min" if "min" in one else "max"
+        state = "passed" if one["passed"] else "FAILED"
+        output.note(f"{state}: {name} is {one['value']:.4g}, {word} {one[word]:g}")
+
+
 def beaten(beside: Sequence[Mapping[str, Any]], yardstick: str | None, /) -> dict[str, Any]:
     """Whether a model is better than a constant answer and than a quick model, beyond noise.
 

@@ -38,6 +38,12 @@ def note(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
+def notes(texts: Iterable[str], /) -> None:
+    """Lines for people, as `note`."""
+    for text in texts:
+        note(text)
+
+
 def check_png(out: Path | None, /) -> None:
     """Refuse a file for a picture that would say it is something else.
 
