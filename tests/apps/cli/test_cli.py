@@ -97,7 +97,7 @@ def test_a_command_has_at_most_a_dozen_flags_and_json_among_them(name):
     # repetitions are one command, and so are a training and its gate. What `--sampler` says has
     # short forms, truncation is the temperature of generators with styles, and a picture
     # to complete comes with its mask, and a style with its content and its weight. A precision is
-    # of weights and of the cache.
+    # of weights and of the cache; the form of a text is said in one of three languages.
     more = {
         "train": {"target", "seeds", "beat_baseline", "minutes"},
         "generate": {
@@ -112,6 +112,9 @@ def test_a_command_has_at_most_a_dozen_flags_and_json_among_them(name):
             "style",
             "style_weight",
             "cache",
+            "schema",
+            "grammar",
+            "pattern",
         },
     }
     assert len(flags - more.get(name, set())) <= 12

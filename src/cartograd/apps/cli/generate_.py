@@ -1,6 +1,5 @@
 """Let a model write: go on from a prompt, or answer it."""
 
-import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -9,7 +8,8 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import File, Seed, Source, check_sources, words
+from cartograd.apps.cli.common import File, Seed, Source, check_sources
+from cartograd.apps.cli.drawing import condition_of, draw, sampler_of
 from cartograd.apps.cli.filling import filled
 from cartograd.apps.cli.refused_flags import check_unused
 from cartograd.apps.cli.styling import styled
@@ -50,6 +50,9 @@ def generate_(
     plain: bool = False,
     precision: str = "float32",
     cache: str = "float32",
+    schema: str | None = None,
+    grammar: str | None = None,
+    pattern: str | None = None,
     json: bool = False,
 ) -> int:
     """Let a model write (go on from a prompt, or answer it), or draw examples.
@@ -101,8 +104,14 @@ def generate_(
             quickest of the others here.
         cache: number format of the keys and values that are kept while it writes: float32, or int8
             for a quarter of the memory.
+        schema: of a text, a JSON schema that it follows: a file, or the schema itself.
+        grammar: a grammar (GBNF) that it follows: a file, or the grammar itself.
+        pattern: a regular expression that it is.
         json: print one object.
     """
+    from cartograd.apps.load.form_rules import rules_of
+
+    rules_of(schema=schema, grammar=grammar, pattern=pattern)  # refused before a model is loaded
     from cartograd.apps.load.target import as_signed
 
     others = (prompt, sampler, guidance, truncation, temperature)
@@ -110,7 +119,8 @@ def generate_(
         "--length": (length, LENGTH), "--top-k": (top_k, None), "--top-p": (top_p, None),
         "--repetition-penalty": (repetition_penalty, None), "--beams": (beams, None),
         "--draft": (draft, None), "--plain": (plain, False), "--precision": (precision, "float32"),
-        "--cache": (cache, "float32"),
+        "--cache": (cache, "float32"), "--schema": (schema, None), "--grammar": (grammar, None),
+        "--pattern": (pattern, None),
     }  # fmt: skip
     styling = any(one is not None for one in (content, style, style_weight))
     if styling or inpaint is not None or mask is not None:
@@ -134,30 +144,24 @@ def generate_(
     if text is None or model.signature.draws:
         if not model.signature.task.generated:
             check_unused(of_texts, TEXTS)
-        asked = {"condition": _told(model, text, class_, guidance), "guidance": guidance}
-        asked |= {"sampler": _one(sampler), "truncation": truncation}
+        asked = {"condition": condition_of(model, text, class_, guidance), "guidance": guidance}
+        asked |= {"sampler": sampler_of(sampler), "truncation": truncation}
         asked |= {"temperature": 1.0 if temperature is None else temperature}
         asked |= {"seed": seed or 0}
-        return _drawn(target, model, 16 if count is None else count, out, json, **asked)
+        return draw(target, model, 16 if count is None else count, out, json, **asked)
     of_examples = {
         "--count": (count, None), "--class": (class_, None), "--guidance": (guidance, "1"),
         "--truncation": (truncation, 1.0), "--out": (out, None),
     }  # fmt: skip
     if model.signature.task.generated:  # what does neither is refused by its task
         check_unused(of_examples, "models that draw examples")
-    short = (
-        ("repetition-penalty", "repetition_penalty", repetition_penalty),
-        ("temperature", "temperature", temperature),
-        ("top-k", "k", top_k),
-        ("top-p", "p", top_p),
-    )
-    chain = [f"{name}:{word}={value}" for name, word, value in short if value is not None]
-    chain += sampler
+    chain = [*_short(repetition_penalty, temperature, top_k, top_p), *sampler]
     if seed is None and len(chain) == 1 and repetition_penalty is not None:
         chain.append("greedy")  # the penalty alone draws nothing
     return _written(
         model, text, json, length=length, samplers=chain, beams=beams, draft=draft, plain=plain,
         precision=precision, cache=cache, seed=0 if chain and seed is None else seed,
+        schema=schema, grammar=grammar, pattern=pattern,
     )  # fmt: skip
 
 
@@ -188,112 +192,14 @@ def _written(model: Any, text: str, json: bool, /, **options: Any) -> int:
     return 0
 
 
-def _one(samplers: tuple[str, ...]) -> str | None:
-    """The sampler of a diffusion model.
-
-    Raises:
-        UsageError: there are several.
-    """
-    if len(samplers) > 1:
-        raise UsageError(f"examples are drawn by one sampler; {len(samplers)} were given")
-    return samplers[0] if samplers else None
-
-
-def _told(model: Any, text: str | None, class_: str | None, guidance: str) -> str | None:
-    """What examples are to be: a text, or the name of a class.
-
-    Raises:
-        UsageError: the model is told by the other one, or is guided to a text that is not given.
-    """
-    from cartograd.data.dataset.own_targets import prompt_of
-
-    reads = prompt_of(model.signature) is not None
-    if text is not None and not reads:
-        raise UsageError(
-            "this model draws examples and reads no texts; leave out the prompt (--class names a "
-            "class)"
-        )
-    if class_ is not None and reads:
-        raise UsageError('this model is told by texts; give --prompt "..." in the place of --class')
-    if reads and text is not None and not text.strip():
-        raise UsageError(
-            "the prompt is empty; say what the examples are to be, or leave it out to draw any"
-        )
-    if reads and text is None:
-        if guidance != "1":
-            raise UsageError(f'guidance={guidance} is towards a text; give --prompt "..."')
-        output.note("no prompt was given: anything that was learned is drawn")
-    return text if reads else class_
-
-
-def _drawn(
-    target: str, model: Any, count: int, out: Path | None, json: bool, /, **asked: Any
-) -> int:
-    """Draw examples, and write them to a file."""
-    from cartograd.apps.report.samples import check_kind, write_samples
-    from cartograd.apps.verbs.conditions import columns_of
-    from cartograd.apps.verbs.sample import sample
-
-    if model.signature.task.generated:
-        raise UsageError(f"{target} writes texts; give a prompt: cartograd generate {target} TEXT")
-    port = model.signature.example
-    picture = port.kind == "image" or (port.kind == "vector" and port.size == 2)
-    name = "samples.png" if picture else "samples.csv"
-    path = out or (Path(target) if Path(target).is_dir() else Path()) / name
-    check_kind(path, port)
-    if path.suffix.lower() == ".gif":
-        return _filmed(model, count, path, json, **asked)
-    drawn = sample(model, count, **asked)
-    if path.suffix.lower() == ".html":
-        written = _paged(model, drawn, path, **asked)
-    else:
-        across = columns_of(model, asked["condition"], count)
-        written = write_samples(path, port, drawn, across=across)
-    if json:
-        output.emit({"written": written, "examples": count, "dims": port.dims} | asked)
-        return 0
-    print(f"written     {written}")
-    print(f"examples    {count} of {' x '.join(map(str, port.dims))}, seed {asked['seed']}")
-    return 0
-
-
-def _paged(model: Any, drawn: Any, path: Path, **asked: Any) -> Path:
-    """Write a page of drawn pictures, and how they were drawn."""
-    from cartograd.apps.load.target import name_of
-    from cartograd.apps.report.drawn_page import drawn_page
-    from cartograd.apps.verbs.conditions import classes_of
-
-    numbers = classes_of(model, asked["condition"], len(drawn))
-    labels = [] if numbers is None else model.signature.condition.labels
-    classes = [] if numbers is None else [labels[number] for number in numbers.tolist()]
-    usual = {"condition": "all in turn" if classes else "none", "sampler": "the model's own"}
-    told = {key: str(usual.get(key, value) if value is None else value) for key, value in
-            asked.items()}  # fmt: skip
-    told["again"] = f"cartograd {shlex.join(words)}"
-    port = model.signature.example
-    return drawn_page(path, port, drawn, name=name_of(model), classes=classes, told=told)
-
-
-def _filmed(model: Any, count: int, path: Path, json: bool, /, **asked: Any) -> int:
-    """Write a film of how examples come to be.
-
-    Raises:
-        UsageError: a sampler was named; a film is of DDIM's steps.
-    """
-    from cartograd.apps.report.samples import write_film
-    from cartograd.apps.verbs.frames import frames
-
-    others = [asked.pop(name) for name in ("sampler", "temperature", "truncation")]
-    if others != [None, 1, 1]:
-        raise UsageError(
-            "a film is of DDIM's steps, or of a walk; leave out --sampler, --temperature, "
-            "--truncation"
-        )
-    shown = frames(model, count, **asked)
-    written = write_film(path, model.signature.example, shown)
-    if json:
-        output.emit({"written": written, "examples": count, "frames": len(shown)} | asked)
-        return 0
-    print(f"written     {written}")
-    print(f"film        {len(shown)} frames of {count} examples, seed {asked['seed']}")
-    return 0
+def _short(
+    penalty: float | None, temperature: float | None, top_k: int | None, top_p: float | None
+) -> list[str]:
+    """The samplers that short forms stand for."""
+    said = (
+        ("repetition-penalty:repetition_penalty", penalty),
+        ("temperature:temperature", temperature),
+        ("top-k:k", top_k),
+        ("top-p:p", top_p),
+    )
+    return [f"{name}={value}" for name, value in said if value is not None]

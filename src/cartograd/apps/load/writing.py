@@ -19,6 +19,7 @@ from cartograd.core.errors import UsageError, unknown
 from cartograd.core.inference import Fusible, RoundedCache
 from cartograd.core.protocols import Writer
 from cartograd.core.signed import Signed
+from cartograd.data.text.chat import Messages
 from cartograd.data.text.tokenizer import Tokenizer
 from cartograd.practice.compression.fast_weights import inference_form
 
@@ -62,13 +63,13 @@ class Writing:
         self.stop = ends(self.tokenizer)
         self.manner = manner_of(self.tokenizer)
 
-    def encoded(self, prompt: str, /, *, plain: bool = False) -> list[int]:
+    def encoded(self, prompt: Messages, /, *, plain: bool = False) -> list[int]:
         """The tokens of a prompt, as a chat where the tokenizer knows how one is written.
 
         Raises:
             UsageError: it is empty, or longer than the model's context.
         """
-        if self.tokenizer.template and not plain:
+        if not isinstance(prompt, str) or (self.tokenizer.template and not plain):
             tokens = self.tokenizer.chat_numbers(prompt)
         else:
             tokens = self.tokenizer.encode(prompt)

@@ -3,11 +3,13 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from cartograd.apps.answers.writer import Manner
+from cartograd.apps.load.form import Form, form_of
 from cartograd.apps.load.target import Target
 from cartograd.apps.load.writing import NEAR, Writing
 from cartograd.apps.results.written import Written
@@ -18,6 +20,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.protocols import TokenSampler
 from cartograd.core.spec import Spec
+from cartograd.data.text.chat import Messages
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,9 @@ class Options:
             quickest of the others here.
         cache: number format of the keys and values that are kept while it writes: float32, or int8
             for a quarter of the memory.
+        schema: a JSON schema that every text follows, as an object, a text or a file.
+        grammar: a grammar that every text follows, in GBNF, as a text or a file.
+        pattern: a regular expression that every text is.
     """
 
     length: int = 128
@@ -47,24 +53,29 @@ class Options:
     plain: bool = False
     precision: str = "float32"
     cache: str = "float32"
+    schema: Any = None
+    grammar: str | Path | None = None
+    pattern: str | None = None
 
 
 def generate(
-    target: Target | Writing, prompts: str | Sequence[str], /, **options: Any
+    target: Target | Writing, prompts: str | Sequence[Messages], /, **options: Any
 ) -> list[Written]:
     """Generate a text for each prompt.
 
     Args:
         target: a model with a tokenizer, a run, a bundle, a path, or published weights.
-        prompts: one or more texts; a batch is faster than one by one.
+        prompts: one or more texts, or conversations of messages with `role` and `content`; a batch
+            is faster than one by one.
         **options: `length`, `samplers`, `seed`, `beams`, `draft`, `plain`, `precision`,
-            `cache`: see `Options`.
+            `cache`, `schema`, `grammar`, `pattern`: see `Options`.
 
     Raises:
         UsageError: the target writes no text, a prompt is empty or too long, or an option is wrong.
     """
     asked = _asked(options)
     writing = _writing(target, asked)
+    form, stop = _formed(writing, asked)
     manner = manner_for(writing, asked)
     texts = [prompts] if isinstance(prompts, str) else list(prompts)
     rows = [writing.encoded(text, plain=asked.plain) for text in texts]
@@ -78,19 +89,17 @@ def generate(
             for number, row in enumerate(rows):
                 found[number] = list(_tokens(writing, row, asked))
         else:
-            for step in _together(writing, rows, asked):
+            for step in _together(writing, rows, asked, form):
                 for row, token in zip(found, step, strict=True):
                     row.extend([] if token is None else [token])
     seconds = time.perf_counter() - start
     return [
         Written(
-            text,
-            writing.text(
-                [token for token in own if token not in writing.stop], after=writing.before(row)
-            ),
+            text if isinstance(text, str) else writing.tokenizer.chat(text),
+            writing.text([token for token in own if token not in stop], after=writing.before(row)),
             tuple(own),
             len(row),
-            bool(own) and own[-1] in writing.stop,
+            bool(own) and own[-1] in stop,
             seconds,
         )
         for text, row, own in zip(texts, rows, found, strict=True)
@@ -107,16 +116,18 @@ def stream(target: Target | Writing, prompt: str, /, **options: Any) -> Iterator
     """
     asked = _asked(options)
     writing = _writing(target, asked)
+    form, stop = _formed(writing, asked)
     row, manner = writing.encoded(prompt, plain=asked.plain), manner_for(writing, asked)
     if manner.beams > 1:
         return iter([generate(writing, prompt, **options)[0].text])
-    return _decoded(writing, row, _tokens(writing, row, asked))
+    return _decoded(writing, row, _tokens(writing, row, asked, form), stop)
 
 
 def manner_for(writing: Writing, asked: Options, /) -> Manner:
     """How the model was published to write, but for what the caller says."""
     manner = writing.manner
-    if asked.beams is not None or asked.samplers or asked.seed is not None or asked.draft:
+    alone = asked.samplers or asked.draft or any(one is not None for one in _forms(asked).values())
+    if asked.beams is not None or alone or asked.seed is not None:
         manner = replace(manner, beams=asked.beams or 1)
     if any(Spec.parse(one).name.replace("_", "-") == PENALTY for one in _chain(asked)):
         manner = replace(manner, repetition_penalty=1.0)
@@ -136,7 +147,20 @@ def _asked(options: dict[str, Any]) -> Options:
         raise UsageError(f"length={asked.length} and beams={beams} have to be at least 1")
     if beams > 1 and (asked.samplers or asked.seed is not None or asked.draft is not None):
         raise UsageError("a beam search does not sample; give no sampler, seed or draft with it")
+    said = [key for key, own in _forms(asked).items() if own is not None]
+    if said and (beams > 1 or asked.draft is not None):
+        raise UsageError(f"{said[0]} is for one text at a time; give no beams or draft with it")
     return asked
+
+
+def _forms(asked: Options) -> dict[str, Any]:
+    return {"schema": asked.schema, "grammar": asked.grammar, "pattern": asked.pattern}
+
+
+def _formed(writing: Writing, asked: Options) -> tuple[Form | None, frozenset[int]]:
+    """What texts have to be, and the tokens that end them."""
+    form = form_of(writing, **_forms(asked))
+    return form, writing.stop if form is None else form.stop
 
 
 def _chain(asked: Options) -> list[Any]:
@@ -156,12 +180,16 @@ def _generator(asked: Options, device: torch.device) -> torch.Generator | None:
 
 
 def _together(
-    writing: Writing, rows: list[list[int]], asked: Options
+    writing: Writing, rows: list[list[int]], asked: Options, form: Form | None
 ) -> Iterator[list[int | None]]:
     begun = writing.begin(rows, asked.length)
+    samplers, stop = _samplers(writing, asked), writing.stop
+    if form is not None:
+        samplers.insert(0, form.constraint(begun.length, begun.prompt.shape[1]))
+        stop = form.stop
     return steps(
         begun.decoder, begun.prompt, begun.starts, _generator(asked, writing.device),
-        length=begun.length, samplers=_samplers(writing, asked), stop=writing.stop,
+        length=begun.length, samplers=samplers, stop=stop,
     )  # fmt: skip
 
 
@@ -171,9 +199,11 @@ def _searched(
     return manner.searched(writing.begin(rows, asked.length), writing.stop)
 
 
-def _tokens(writing: Writing, row: list[int], asked: Options) -> Iterator[int]:
+def _tokens(
+    writing: Writing, row: list[int], asked: Options, form: Form | None = None
+) -> Iterator[int]:
     if asked.draft is None:
-        for step in _together(writing, [row], asked):
+        for step in _together(writing, [row], asked, form):
             if step[0] is not None:
                 yield step[0]
         return
@@ -202,12 +232,14 @@ CHARACTER = 8
 """Most tokens that the bytes of one character may take."""
 
 
-def _decoded(writing: Writing, prompt: list[int], tokens: Iterator[int]) -> Iterator[str]:
+def _decoded(
+    writing: Writing, prompt: list[int], tokens: Iterator[int], stop: frozenset[int]
+) -> Iterator[str]:
     """Tokens as pieces of text; the bytes of one character are decoded together."""
     before, waiting = writing.before(prompt), list[int]()
     with evaluating(writing.signed):
         for token in tokens:
-            if token in writing.stop:
+            if token in stop:
                 continue
             waiting.append(token)
             text = writing.text(waiting, after=before)
