@@ -100,8 +100,14 @@ CALCULATOR = Tool(
     "Computes arithmetic, such as (3 + 4) * 12.5; use it for every calculation.",
     {
         "type": "object",
-        "properties": {"expression": {"type": "string", "minLength": 1, "maxLength": 120}},
+        "properties": {
+            "expression": {
+                "type": "string",
+                "pattern": r"^(?:[-+*/%(),. 0-9]|" + "|".join([*FUNCTIONS, *CONSTANTS]) + "){1,80}$",
+            }
+        },
         "required": ["expression"],
     },
     calculate,
+    example=("What is 12 times 30?", {"expression": "12 * 30"}, "12 times 30 is 360."),
 )

@@ -48,13 +48,29 @@ class OwnCaller:
         """What it does next; without tools it can only answer."""
         schema = schema_of(tools)
         told = [{"role": "system", "content": introduction(tools)}] if tools else []
-        rows = [[*told, *messages]]
+        rows = [[*told, *self._shown(tools), *messages]]
         text = generate(self.writing, rows, schema=schema, **self.options)[0].text
         said = json.loads(text)
         message = {"role": "assistant", "content": text}
         if "answer" in said:
             return Move(None, None, said["answer"], message)
         return Move(said["tool"], said["arguments"], "", message)
+
+    def _shown(self, tools: Sequence[Tool]) -> list[Mapping[str, Any]]:
+        """The tools' examples as a conversation."""
+        shown: list[Mapping[str, Any]] = []
+        for tool in tools:
+            if tool.example is None:
+                continue
+            question, arguments, answer = tool.example
+            said = json.dumps({"tool": tool.name, "arguments": arguments}, ensure_ascii=False)
+            call = Move(tool.name, arguments, "", {"role": "assistant", "content": said})
+            answered = json.dumps({"answer": answer}, ensure_ascii=False)
+            shown += [
+                {"role": "user", "content": question}, call.said,
+                self.told(call, tool.answer(arguments)), {"role": "assistant", "content": answered},
+            ]  # fmt: skip
+        return shown
 
     def told(self, move: Move, result: str, /) -> Mapping[str, Any]:
         """The message that tells it what a tool has said."""

@@ -155,4 +155,6 @@ def search_of(folder: str | Path, /) -> Tool:
         "properties": {"query": {"type": "string", "minLength": 1, "maxLength": 100}},
         "required": ["query"],
     }
-    return Tool("search", "Finds passages about some words in the user's texts.", parameters, search)
+    return Tool(
+        "search", "Finds passages about some words in the user's texts.", parameters, search
+    )

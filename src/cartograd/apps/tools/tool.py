@@ -48,6 +48,8 @@ class Tool:
         does: what it does, in a sentence that the model reads.
         parameters: a JSON schema of an object, whose properties are the arguments.
         call: the function; takes the arguments by their names.
+        example: a question, the arguments to call it with, and the answer then; small models need
+            to see one.
 
     Raises:
         UsageError: the name or the schema is not understood.
@@ -57,6 +59,7 @@ class Tool:
     does: str
     parameters: Mapping[str, Any]
     call: Callable[..., Any]
+    example: tuple[str, Mapping[str, Any], str] | None = None
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
