@@ -246,7 +246,11 @@ ONLY_COMMAND = {
         "min": "a program compares by itself",
         "max": "as min",
         "beat_baseline": "as min: `Evaluation.beside`",
+        **dict.fromkeys(
+            ("tasks", "shots", "limit", "chat", "against", "seed"), "language models' exams: `sit`"
+        ),
     },
+    "ask": dict.fromkeys(("length", "seed", "temperature"), "are `options` of `generate`"),
     "predict": {"csv": "answers are dictionaries"},
     "replace": {"target": "is part of `data`: 'churn.csv,target=churn'"},
     "generate": dict.fromkeys(("top_k", "top_p", "repetition_penalty"), "all are in `samplers`")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.apps.results.comparison import Comparison as Comparison
     from cartograd.apps.results.evaluation import Evaluation as Evaluation
     from cartograd.apps.server.run import serve as serve
+    from cartograd.apps.tools.ask import ask as ask
     from cartograd.apps.tour import tour as tour
     from cartograd.apps.verbs.attack import attack as attack
     from cartograd.apps.verbs.attack import robustness as robustness
@@ -99,6 +100,7 @@ _HOME = {
     "Signature": "core.ports",
     "Spec": "core.spec",
     "UsageError": "core.errors",
+    "ask": "apps.tools.ask",
     "attack": "apps.verbs.attack",
     "audit": "apps.audit.audit",
     "augment": "apps.verbs.augment_texts",
@@ -179,6 +181,7 @@ __all__ = [
     "Signature",
     "Spec",
     "UsageError",
+    "ask",
     "attack",
     "audit",
     "augment",

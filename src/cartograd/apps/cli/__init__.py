@@ -22,9 +22,9 @@ from cartograd.core.interrupt import Stopped, stoppable
 
 COMMANDS = {
     "A model's life": (
-        "train", "augment", "evaluate", "predict", "generate", "explain", "attack", "defend",
-        "verify", "leak", "scan", "audit", "compress", "export", "cost", "replace", "serve",
-        "runs", "diagnose", "league", "import", "tour",
+        "train", "augment", "evaluate", "predict", "generate", "ask", "explain", "attack",
+        "defend", "verify", "leak", "scan", "audit", "compress", "export", "cost", "replace",
+        "serve", "runs", "diagnose", "league", "import", "tour",
     ),
     "The map": ("list", "show", "coverage", "trace", "claim", "data"),
     "This installation": ("doctor", "version"),

@@ -47,9 +47,7 @@ def condition_of(model: Any, text: str | None, class_: str | None, guidance: str
     return text if reads else class_
 
 
-def draw(
-    target: str, model: Any, count: int, out: Path | None, json: bool, /, **asked: Any
-) -> int:
+def draw(target: str, model: Any, count: int, out: Path | None, json: bool, /, **asked: Any) -> int:
     """Draw examples, and write them to a file."""
     from cartograd.apps.report.samples import check_kind, write_samples
     from cartograd.apps.verbs.conditions import columns_of

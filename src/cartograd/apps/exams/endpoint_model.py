@@ -1,40 +1,21 @@
 """A language model behind an address that speaks OpenAI's protocol.
 
 `/completions` with `echo` tells how likely each token of a prompt is; `/completions`, or for chats
-`/chat/completions`, writes. Which model is meant stands behind `#`: `http://host:8000/v1#my-model`.
+`/chat/completions`, writes.
 
 References:
     OpenAI. API reference, legacy completions and chat completions. 2024.
     https://platform.openai.com/docs/api-reference/completions
 """
 
-import json
 import math
-import os
 from collections.abc import Mapping, Sequence
-from contextlib import closing
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
-from urllib.parse import urlsplit
 
 from cartograd.apps.exams.exam import Writes
 from cartograd.apps.exams.examinee import Asked, Likelihood, cut
-from cartograd.core.errors import UsageError, first_line
-
-PATIENCE = 60.0
-"""Seconds in which an answer must have come."""
-
-KEY = "CARTOGRAD_ENDPOINT_KEY"
-"""Where a key for the address stands, in the environment."""
-
-
-def is_endpoint(word: Any, /) -> bool:
-    """Whether a target is an address.
-
-    >>> is_endpoint("http://127.0.0.1:8000/v1#small"), is_endpoint("smollm2")
-    (True, False)
-    """
-    return isinstance(word, str) and word.startswith(("http://", "https://"))
+from cartograd.apps.load.endpoint import PATIENCE, Endpoint
+from cartograd.core.errors import UsageError
 
 
 class EndpointModel:
@@ -50,14 +31,8 @@ class EndpointModel:
     """
 
     def __init__(self, address: str, /, *, chat: bool = False, patience: float = PATIENCE):
-        home, _, model = address.partition("#")
-        if not urlsplit(home).netloc:
-            raise UsageError(f"{address} is no address; expected http://host:port/v1#model")
-        self.home = home.rstrip("/")
-        for ending in ("/chat/completions", "/completions"):
-            self.home = self.home.removesuffix(ending)
-        self.model, self.chat, self.patience = model or "default", chat, patience
-        self.name, self.notes = address, list[str]()
+        self.endpoint = Endpoint(address, patience=patience)
+        self.chat, self.name, self.notes = chat, address, list[str]()
 
     def likelihoods(self, pairs: Sequence[tuple[str, Sequence[str]]], /) -> list[list[Likelihood]]:
         """Of each text how likely each of its continuations is.
@@ -96,20 +71,20 @@ class EndpointModel:
         said |= {"seed": one.seed} if how.temperature > 0 else {}
         if self.chat:
             said["messages"] = [{"role": "user", "content": one.prompt}]
-            choice = self._choice("/chat/completions", said)
+            choice = self.endpoint.choice("/chat/completions", said)
             message = choice.get("message")
             text = message.get("content") if isinstance(message, Mapping) else None
         else:
-            choice = self._choice("/completions", said | {"prompt": one.prompt})
+            choice = self.endpoint.choice("/completions", said | {"prompt": one.prompt})
             text = choice.get("text")
         if not isinstance(text, str):
-            raise self._strange(choice)
+            raise self.endpoint.strange(choice)
         return cut(text, how.until)
 
     def _scored(self, text: str, ending: str) -> Likelihood:
         """Prompt and continuation in one, whose tokens' likelihoods are given back."""
         said = {"prompt": text + ending, "max_tokens": 1, "temperature": 0, "logprobs": 1}
-        choice = self._choice("/completions", said | {"echo": True})
+        choice = self.endpoint.choice("/completions", said | {"echo": True})
         told: Any = choice.get("logprobs")
         try:
             logs, places = told["token_logprobs"], told["text_offset"]
@@ -126,51 +101,8 @@ class EndpointModel:
                 "choose tasks whose answers are written (generate_until)"
             ) from error
         if not chosen:
-            raise self._strange(choice)
+            raise self.endpoint.strange(choice)
         return Likelihood(math.fsum(chosen), greedy)
-
-    def _choice(self, path: str, said: dict[str, Any]) -> Mapping[str, Any]:
-        status, answer = self._sent(path, {"model": self.model} | said)
-        if status != 200:
-            error = answer.get("error") if isinstance(answer, Mapping) else None
-            why = error.get("message") if isinstance(error, Mapping) else error
-            raise UsageError(
-                f"{self.home}{path} answered {status}{f' ({why})' if why else ''}; expected 200 "
-                "with choices: is the address right up to /v1?"
-            )
-        choices = answer.get("choices") if isinstance(answer, Mapping) else None
-        if not isinstance(choices, list) or not choices or not isinstance(choices[0], Mapping):
-            raise self._strange(answer)
-        return choices[0]
-
-    def _strange(self, said: Any) -> UsageError:
-        return UsageError(
-            f"{self.name} answered {json.dumps(said, ensure_ascii=False)[:120]}; expected choices "
-            "as OpenAI's protocol has them"
-        )
-
-    def _sent(self, path: str, said: dict[str, Any]) -> tuple[int, Any]:
-        parts = urlsplit(self.home + path)
-        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        headers = {"Content-Type": "application/json"}
-        if key := os.environ.get(KEY):
-            headers["Authorization"] = f"Bearer {key}"
-        try:
-            with closing(kind(parts.netloc, timeout=self.patience)) as connection:
-                connection.request("POST", parts.path, json.dumps(said).encode(), headers)
-                answer = connection.getresponse()
-                content = answer.read()
-        except TimeoutError as error:
-            raise UsageError(
-                f"{self.home}{path} did not answer within {self.patience:g} s; is the server busy "
-                "or stuck?"
-            ) from error
-        except (OSError, HTTPException, ValueError) as error:
-            raise UsageError(f"{self.home}{path} cannot be asked: {first_line(error)}") from error
-        try:
-            return answer.status, json.loads(content)
-        except ValueError:
-            return answer.status, None
 
 
 def _best(shares: Any) -> str:

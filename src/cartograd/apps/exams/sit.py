@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from cartograd.apps.exams.endpoint_model import EndpointModel, is_endpoint
+from cartograd.apps.exams.endpoint_model import EndpointModel
 from cartograd.apps.exams.exam import Exam, Writes
 from cartograd.apps.exams.examinee import Asked, Examinee, Likelihood
 from cartograd.apps.exams.filters import through
@@ -20,6 +20,7 @@ from cartograd.apps.exams.read import read
 from cartograd.apps.exams.results import Answer, Result
 from cartograd.apps.exams.scores import chance, figure, of_choices, of_text, same, verdict
 from cartograd.apps.exams.templates import filled
+from cartograd.apps.load.endpoint import is_endpoint
 from cartograd.apps.load.target import Target
 from cartograd.core.errors import UsageError
 

@@ -1,6 +1,7 @@
 """What a written text has to be: by a JSON schema, a grammar or a pattern."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from cartograd.apps.load.target import name_of
 from cartograd.apps.load.writing import Writing
 from cartograd.architectures.decoding.constrained import Constraint, constrained
 from cartograd.architectures.decoding.grammar.automaton import Automaton
+from cartograd.architectures.decoding.grammar.expressions import Expression
 from cartograd.architectures.decoding.grammar.machine import Machine
 from cartograd.core.errors import UsageError
 from cartograd.data.text.token_bytes import token_bytes
@@ -73,4 +75,12 @@ def form_of(
     )
     if not stop:
         raise UsageError(f"{name_of(writing.signed)} has no token that could end a text")
-    return Form(Automaton(Machine(rules, start, spelled=single)), words, stop)
+    return Form(_automaton(tuple(rules.items()), start, frozenset(single)), words, stop)
+
+
+@lru_cache(maxsize=16)
+def _automaton(
+    rules: tuple[tuple[str, Expression], ...], start: str, spelled: frozenset[int]
+) -> Automaton:
+    """The automaton of some rules; what it has found out is kept for the next text."""
+    return Automaton(Machine(dict(rules), start, spelled=spelled))

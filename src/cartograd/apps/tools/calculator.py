@@ -11,9 +11,10 @@ import ast
 import math
 import operator
 from collections.abc import Callable
+from typing import Any
 
 from cartograd.apps.tools.tool import Tool
-from cartograd.core.errors import UsageError
+from cartograd.core.errors import UsageError, unknown
 
 Number = int | float
 
@@ -28,12 +29,19 @@ BINARY: dict[type, Callable[[Number, Number], Number]] = {
     ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Pow: operator.pow,
 }  # fmt: skip
 UNARY: dict[type, Callable[[Number], Number]] = {ast.UAdd: operator.pos, ast.USub: operator.neg}
-FUNCTIONS: dict[str, Callable[..., Number]] = {
+FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sqrt": math.sqrt, "exp": math.exp, "log": math.log, "log2": math.log2, "log10": math.log10,
-    "sin": math.sin, "cos": math.cos, "tan": math.tan, "abs": abs, "round": round, "floor": math.floor,
-    "ceil": math.ceil, "min": min, "max": max, "gcd": math.gcd, "factorial": math.factorial,
+    "sin": math.sin, "cos": math.cos, "tan": math.tan, "abs": abs, "round": round,
+    "floor": math.floor, "ceil": math.ceil, "min": min, "max": max, "gcd": math.gcd,
+    "factorial": math.factorial,
 }  # fmt: skip
 CONSTANTS = {"pi": math.pi, "e": math.e}
+
+WRONG = (SyntaxError, ValueError, TypeError, ArithmeticError, RecursionError, MemoryError)
+"""What reading and computing an expression raises."""
+
+SPELLED = "|".join([r"[-+*/%(),. 0-9]", *FUNCTIONS, *CONSTANTS])
+"""What an expression is made of."""
 
 
 def calculate(expression: str) -> str:
@@ -54,7 +62,7 @@ def calculate(expression: str) -> str:
         value = _value(tree)
     except UsageError:
         raise
-    except (SyntaxError, ValueError, TypeError, ArithmeticError, RecursionError, MemoryError) as error:
+    except WRONG as error:
         raise UsageError(f"{expression!r} cannot be computed: {error}") from error
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
@@ -62,7 +70,7 @@ def calculate(expression: str) -> str:
 
 
 def _value(node: ast.AST) -> Number:
-    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+    if isinstance(node, ast.Constant) and not isinstance(node.value, bool):
         return _small(node.value)
     if isinstance(node, ast.Name) and node.id in CONSTANTS:
         return CONSTANTS[node.id]
@@ -74,15 +82,19 @@ def _value(node: ast.AST) -> Number:
             _check_power(left, right)
         return _small(BINARY[type(node.op)](left, right))
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
-        if node.func.id in FUNCTIONS:
-            given = [_value(one) for one in node.args]
-            if node.func.id == "factorial" and given and given[0] > 400:
-                raise UsageError("a factorial of more than 400 is too large")
-            return _small(FUNCTIONS[node.func.id](*given))
+        return _called(node.func.id, [_value(one) for one in node.args])
     raise UsageError(f"{ast.unparse(node)!r:.60} is no arithmetic that is known here")
 
 
-def _small(value: Number) -> Number:
+def _called(name: str, given: list[Number]) -> Number:
+    if name not in FUNCTIONS:
+        raise unknown("function", name, FUNCTIONS)
+    if name == "factorial" and given and given[0] > 400:
+        raise UsageError("a factorial of more than 400 is too large")
+    return _small(FUNCTIONS[name](*given))
+
+
+def _small(value: Any) -> Number:
     if isinstance(value, complex) or not isinstance(value, int | float):
         raise UsageError("the value is no real number")
     if isinstance(value, int) and value.bit_length() > BITS:
@@ -103,11 +115,13 @@ CALCULATOR = Tool(
         "properties": {
             "expression": {
                 "type": "string",
-                "pattern": r"^(?:[-+*/%(),. 0-9]|" + "|".join([*FUNCTIONS, *CONSTANTS]) + "){1,80}$",
+                "pattern": r"^(?:[-+*/%(),. 0-9]|"
+                + "|".join([*FUNCTIONS, *CONSTANTS])
+                + "){1,80}$",
             }
         },
         "required": ["expression"],
     },
     calculate,
-    example=("What is 12 times 30?", {"expression": "12 * 30"}, "12 times 30 is 360."),
+    example=("What is 12 times 30?", {"expression": "12 * 30"}, "360"),
 )

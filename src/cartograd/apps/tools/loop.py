@@ -14,14 +14,16 @@ References:
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from cartograd.apps.tools.tool import Tool
-from cartograd.core.card import Card
-from cartograd.core.errors import UsageError
+from cartograd.core.errors import UsageError, unknown
 
 STEPS = 6
 """Most calls and answers."""
+
+CHOICES = ("auto", "required")
+"""Whether a model may answer at once, or has to call a tool first."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,14 @@ class Move:
     said: Mapping[str, Any]
 
 
+@runtime_checkable
 class Caller(Protocol):
     """A model that calls tools."""
 
-    def move(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Tool], /) -> Move:
-        """What it does next; without tools it can only answer."""
+    def move(
+        self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Tool], must_call: bool, /
+    ) -> Move:
+        """What it does next; without tools it can only answer, and if it must, only call one."""
         ...
 
     def told(self, move: Move, result: str, /) -> Mapping[str, Any]:
@@ -86,7 +91,8 @@ def loop(
     *,
     steps: int = STEPS,
     seconds: float | None = None,
-    seen: Callable[[Step], object] = lambda step: None,
+    tool_choice: str = "auto",
+    seen: Callable[[Step], object] | None = None,
 ) -> Asked:
     """Let a model call tools until it answers.
 
@@ -96,30 +102,41 @@ def loop(
         tools: that it may call.
         steps: most calls and answers; the last one has to be an answer.
         seconds: after which it has to answer; any number if not given.
+        tool_choice: "auto", or "required": the first step has to be a call.
         seen: is told each step when it is over.
 
     Raises:
-        UsageError: two tools have one name, or there are no steps.
+        UsageError: two tools have one name, or there are too few steps.
     """
     named = {tool.name: tool for tool in tools}
     if len(named) < len(tools):
         raise UsageError("two tools have the same name; give each its own")
-    if steps < 1:
-        raise UsageError(f"steps={steps} is out of range; expected at least one")
+    least = 2 if tool_choice == "required" else 1
+    if tool_choice not in CHOICES:
+        raise unknown("tool_choice", tool_choice, CHOICES)
+    if steps < least or (least == 2 and not tools):
+        raise UsageError(
+            f"steps={steps} with {len(named)} tools is too few; tool_choice={tool_choice} needs "
+            f"{least} steps" + " and a tool" * (least - 1)
+        )
     messages: list[Mapping[str, Any]] = [{"role": "user", "content": question}]
     start, done = time.monotonic(), list[Step]()
     while True:
         begin = time.monotonic()
         last = len(done) == steps - 1 or (seconds is not None and begin - start > seconds)
-        move = caller.move(messages, () if last else tuple(named.values()))
+        must = tool_choice == "required" and not done
+        move = caller.move(messages, () if last else tuple(named.values()), must)
         if move.tool is None:
             result = move.answer
         elif move.tool in named:
             result = named[move.tool].answer(move.arguments)
         else:
-            result = f"error: there is no tool {move.tool!r}; there are {', '.join(named) or 'none'}"
+            result = (
+                f"error: there is no tool {move.tool!r}; there are {', '.join(named) or 'none'}"
+            )
         done.append(Step(move.tool, move.arguments, result, time.monotonic() - begin))
-        seen(done[-1])
+        if seen is not None:
+            seen(done[-1])
         if move.tool is None or last:
             answer = result if move.tool is None else ""
             return Asked(answer, tuple(done), move.tool is None and not last)

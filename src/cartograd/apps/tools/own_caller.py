@@ -44,9 +44,11 @@ class OwnCaller:
             )
         self.writing, self.options = writing, {"length": LENGTH} | options
 
-    def move(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Tool], /) -> Move:
-        """What it does next; without tools it can only answer."""
-        schema = schema_of(tools)
+    def move(
+        self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Tool], must_call: bool, /
+    ) -> Move:
+        """What it does next; without tools it can only answer, and if it must, only call one."""
+        schema = schema_of(tools, must_call)
         told = [{"role": "system", "content": introduction(tools)}] if tools else []
         rows = [[*told, *self._shown(tools), *messages]]
         text = generate(self.writing, rows, schema=schema, **self.options)[0].text
@@ -77,7 +79,7 @@ class OwnCaller:
         return {"role": "user", "content": f"{move.tool} says: {result}"}
 
 
-def schema_of(tools: Sequence[Tool], /) -> dict[str, Any]:
+def schema_of(tools: Sequence[Tool], must_call: bool = False, /) -> dict[str, Any]:
     """The schema of a step: a call of one of the tools, or an answer."""
     answer = {
         "type": "object",
@@ -92,7 +94,8 @@ def schema_of(tools: Sequence[Tool], /) -> dict[str, Any]:
         }
         for tool in tools
     ]
-    return {"anyOf": [*calls, answer]} if calls else answer
+    ways = calls if must_call else [*calls, answer]
+    return {"anyOf": ways} if len(ways) > 1 else ways[0]
 
 
 def introduction(tools: Sequence[Tool], /) -> str:
@@ -101,9 +104,8 @@ def introduction(tools: Sequence[Tool], /) -> str:
         json.dumps({"name": one.name, "does": one.does, "arguments": dict(one.parameters)})
         for one in tools
     ]
-    examples = [
-        json.dumps({"tool": one.name, "arguments": {key: "..." for key in one.parameters.get(
-            "properties", {})}})
-        for one in tools
-    ]  # fmt: skip
+    examples = []
+    for one in tools:
+        arguments = dict.fromkeys(one.parameters.get("properties", {}), "...")
+        examples.append(json.dumps({"tool": one.name, "arguments": arguments}))
     return INTRODUCTION.format(examples="\n".join(examples), tools="\n".join(lines))

@@ -23,7 +23,19 @@ from cartograd.core.errors import UsageError
 K, B = 1.2, 0.75
 """How soon more of the same word counts no more; how much long passages count less."""
 
-SUFFIXES = (".txt", ".md", ".rst", ".csv", ".tsv", ".json", ".html", ".py", ".toml", ".yaml", ".yml")
+SUFFIXES = (
+    ".txt",
+    ".md",
+    ".rst",
+    ".csv",
+    ".tsv",
+    ".json",
+    ".html",
+    ".py",
+    ".toml",
+    ".yaml",
+    ".yml",
+)
 
 LARGEST = 2_000_000
 """Most bytes of a file that is read."""
@@ -67,7 +79,9 @@ class Passages:
             if path.is_file():
                 self._read(path, home)
         if not self.all:
-            raise UsageError(f"{folder} has no texts; expected files like {', '.join(SUFFIXES[:3])}")
+            raise UsageError(
+                f"{folder} has no texts; expected files like {', '.join(SUFFIXES[:3])}"
+            )
         self._counts = [Counter(words(one.text)) for one in self.all]
         lengths = [sum(count.values()) for count in self._counts]
         mean = sum(lengths) / len(lengths)

@@ -63,7 +63,9 @@ class Tool:
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
-            raise UsageError(f"{self.name!r} is no name of a tool; expected letters, digits, _ and -")
+            raise UsageError(
+                f"{self.name!r} is no name of a tool; expected letters, digits, _ and -"
+            )
         if self.parameters.get("type") != "object":
             raise UsageError(f"the parameters of {self.name} are no schema of an object")
         self._automaton  # refused here, not at the first call  # noqa: B018
@@ -71,12 +73,16 @@ class Tool:
     def answer(self, arguments: Any, /) -> str:
         """What it says to some arguments; a mistake is an answer, too: the model can mend it."""
         if not self.takes(arguments):
-            return f"error: the arguments {arguments!r:.200} do not follow the schema of {self.name}"
+            return (
+                f"error: the arguments {arguments!r:.200} do not follow the schema of {self.name}"
+            )
         try:
             found = self.call(**arguments)
-        except Exception as error:  # noqa: BLE001  whatever a tool raises, the model is told
+        except Exception as error:
             return f"error: {first_line(error)}"[:LONGEST]
-        text = found if isinstance(found, str) else json.dumps(found, ensure_ascii=False, default=str)
+        text = (
+            found if isinstance(found, str) else json.dumps(found, ensure_ascii=False, default=str)
+        )
         return text if len(text) <= LONGEST else f"{text[:LONGEST]} ... ({len(text)} characters)"
 
     def takes(self, arguments: Any, /) -> bool:
@@ -105,7 +111,9 @@ def declared(function: Callable[..., Any], /) -> Tool:
     Raises:
         UsageError: it says nothing of itself, or has an argument that is not understood.
     """
-    name = getattr(function, "__name__", "")  # noqa: B009
+    if not (inspect.isfunction(function) or inspect.ismethod(function)):
+        raise UsageError(f"{function!r:.60} is no function; a tool is one with annotated arguments")
+    name = function.__name__
     text = inspect.getdoc(function) or ""
     if not text:
         raise UsageError(f"{name} has no docstring; the model reads there what the tool does")
@@ -116,7 +124,9 @@ def declared(function: Callable[..., Any], /) -> Tool:
         if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD, one.POSITIONAL_ONLY):
             raise UsageError(f"{name}: the argument {key} has no name to be given by")
         if key not in hints:
-            raise UsageError(f"{name}: the argument {key} has no type; annotate it, like {key}: str")
+            raise UsageError(
+                f"{name}: the argument {key} has no type; annotate it, like {key}: str"
+            )
         properties[key] = _schema(hints[key], name, key) | (
             {"description": told[key]} if key in told else {}
         )

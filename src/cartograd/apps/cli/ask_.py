@@ -1,0 +1,81 @@
+"""Ask a model that may call tools: a calculator, a search in your texts, functions of yours."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from cartograd.apps.cli import output
+from cartograd.apps.cli.common import File, Seed
+
+TOOLS = ("calculator",)
+"""Unless told otherwise."""
+
+
+def ask_(
+    target: str,
+    question: str,
+    /,
+    *,
+    tools: tuple[str, ...] = TOOLS,
+    steps: int = 6,
+    seconds: float | None = None,
+    tool_choice: str = "auto",
+    length: int | None = None,
+    temperature: float | None = None,
+    seed: Seed = None,
+    transcript: File = None,
+    json: bool = False,
+) -> int:
+    """Ask a model that may call tools first; each step is bound to the schema of a call.
+
+    Each call is printed with what came of it. Only the tools that are named can be called, with
+    arguments that follow their schemas.
+
+    Args:
+        target: a run or bundle folder, published weights like smollm2, or the address of a server
+            with OpenAI's protocol, like http://127.0.0.1:8000/v1#model.
+        question: the text.
+        tools: what it may call: calculator, search:FOLDER (of texts), or MODULE:FUNCTION of yours;
+            several with a flag each.
+        steps: most calls and answers; in the last one it can only answer.
+        seconds: after which it has to answer.
+        tool_choice: auto, or required: it has to call a tool first.
+        length: the most new tokens of a step; 128 if left out.
+        temperature: draw tokens, below 1 more careful, above 1 bolder; the likeliest if left out.
+        seed: of the draws; 0 if left out.
+        transcript: a file for the steps, a line of JSON each.
+        json: print one object.
+    """
+    from cartograd.apps.load.endpoint import is_endpoint
+    from cartograd.apps.tools.ask import ask, tool_of
+
+    ready = [tool_of(one) for one in tools]  # refused before a model is loaded
+    if is_endpoint(target):
+        options = {"max_tokens": length, "temperature": temperature, "seed": seed}
+    else:
+        drawn = temperature is not None
+        options = {
+            "length": length,
+            "samplers": f"temperature:temperature={temperature}" if drawn else None,
+            "seed": 0 if drawn and seed is None else seed,
+        }
+    found = ask(
+        target, question, tools=ready, steps=steps, seconds=seconds, tool_choice=tool_choice,
+        transcript=transcript, seen=None if json else _shown,
+        **{key: own for key, own in options.items() if own is not None},
+    )  # fmt: skip
+    if json:
+        output.emit(asdict(found))
+        return 0
+    if not found.ended:
+        output.note("the steps or the time were over: it was made to answer")
+    print(found.answer)
+    if transcript is not None:
+        output.note(f"written     {Path(transcript)}")
+    return 0
+
+
+def _shown(step: object) -> None:
+    from cartograd.apps.tools.loop import Step
+
+    if isinstance(step, Step) and step.tool is not None:
+        output.note(f"{step.tool} {step.arguments}: {step.result[:200]}")

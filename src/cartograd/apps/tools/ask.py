@@ -1,0 +1,118 @@
+"""Ask: a model answers a question, and may call tools first."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from cartograd.apps.load.endpoint import Endpoint, is_endpoint
+from cartograd.apps.load.target import Target
+from cartograd.apps.load.writing import Writing
+from cartograd.apps.tools.calculator import CALCULATOR
+from cartograd.apps.tools.endpoint_caller import EndpointCaller
+from cartograd.apps.tools.loop import STEPS, Asked, Caller, Step, loop
+from cartograd.apps.tools.own_caller import OwnCaller
+from cartograd.apps.tools.passages import search_of
+from cartograd.apps.tools.tool import Tool, declared
+from cartograd.core.errors import UsageError, first_line, nearest
+from cartograd.core.files import write_file
+
+Given = str | Tool | Callable[..., Any]
+"""A tool: itself, a function of yours, or the words for one."""
+
+KNOWN = ("calculator", "search:FOLDER", "MODULE:FUNCTION")
+"""Words for tools."""
+
+
+def ask(
+    target: Target | Writing,
+    question: str,
+    /,
+    *,
+    tools: Sequence[Given] = (CALCULATOR,),
+    steps: int = STEPS,
+    seconds: float | None = None,
+    tool_choice: str = "auto",
+    transcript: str | Path | None = None,
+    seen: Callable[[Step], object] | None = None,
+    **options: Any,
+) -> Asked:
+    """Ask a model that may call tools.
+
+    Args:
+        target: a model of chats, a run, a bundle, a path, published weights, or the address of a
+            server with OpenAI's protocol, like `http://127.0.0.1:8000/v1#model`.
+        question: the text.
+        tools: that it may call: functions of yours with annotated arguments and a docstring,
+            `Tool`s, or words: `calculator`, `search:FOLDER`, `MODULE:FUNCTION`.
+        steps: most calls and answers; in the last one it can only answer.
+        seconds: after which it has to answer; any number if not given.
+        tool_choice: "auto", or "required": it has to call a tool first.
+        transcript: a file that each step is written to, as a line of JSON.
+        seen: is told each step when it is over.
+        **options: of `generate`, such as `length`, `samplers` and `seed`; of an address, further
+            keys of its requests.
+
+    Raises:
+        UsageError: the model knows no chats, a tool is not understood, or an address does not
+            answer.
+    """
+    if not question.strip():
+        raise UsageError("the question is empty; expected a text")
+    ready = [tool_of(one) for one in tools]
+    caller: Caller
+    if is_endpoint(target):
+        caller = EndpointCaller(Endpoint(str(target)), **options)
+    elif isinstance(target, Writing):
+        caller = OwnCaller(target, **options)
+    else:
+        caller = OwnCaller(Writing(target), **options)
+    told = partial(_told, list[Step](), transcript, seen, question)
+    return loop(
+        caller, question, ready, steps=steps, seconds=seconds, tool_choice=tool_choice, seen=told
+    )
+
+
+def tool_of(given: Given, /) -> Tool:
+    """A tool, from itself, a function or words.
+
+    Raises:
+        UsageError: the words are not understood, or the function is not.
+    """
+    if isinstance(given, Tool):
+        return given
+    if not isinstance(given, str):
+        return declared(given)
+    if given == CALCULATOR.name:
+        return CALCULATOR
+    name, colon, rest = given.partition(":")
+    if name == "search" and colon:
+        return search_of(rest)
+    if not colon:
+        near = nearest(given, [CALCULATOR.name, "search"])
+        hint = f"; did you mean {near!r}?" if near else ""
+        raise UsageError(f"unknown tool {given!r}{hint} (there are {', '.join(KNOWN)})")
+    try:
+        found = vars(import_module(name))[rest]
+    except (ImportError, KeyError) as error:
+        raise UsageError(f"there is no tool {given!r}: {first_line(error)}") from error
+    return found if isinstance(found, Tool) else declared(found)
+
+
+def _told(
+    done: list[Step],
+    transcript: str | Path | None,
+    seen: Callable[[Step], object] | None,
+    question: str,
+    step: Step,
+) -> None:
+    """Keep a step in the transcript, which is whole after each, and tell it."""
+    done.append(step)
+    if transcript is not None:
+        lines = [{"question": question}, *map(asdict, done)]
+        write_file(transcript, "".join(f"{json.dumps(one, ensure_ascii=False)}\n" for one in lines))
+    if seen is not None:
+        seen(step)
