@@ -41,8 +41,8 @@ def prepare(folder: Path) -> None:
         model, tokenizer = signed.model, signed.tokenizer
         prompt = tokenizer.encode(tokenizer.chat(QUESTION), special=False)
         (folder / "Q4_1.txt").write_text(str(packages.where("smollm2") / FILE))
-        written = build("gguf-file:type=q4_0", kind="exporter")(signed, folder / "model.gguf")
-        (folder / "Q4_0.txt").write_text(str(written))
+        four = build("gguf-file:type=q4_0", kind="exporter")(signed, folder / "model.gguf")
+        (folder / "Q4_0.txt").write_text(str(four))
         (folder / "tokenizer.json").write_text(tokenizer.to_json())
     except UsageError:
         model, prompt = _random(), list(range(3, 40))

@@ -16,12 +16,19 @@ DRAWS = (
 class SkipInit(TorchFunctionMode):
     """Within the block random initialisation fills with zeros; no random number is used.
 
+    Args:
+        zero: where it is false, weights stay what memory holds: all of them are about to be loaded.
+
     >>> from torch import nn
     >>> with SkipInit():
     ...     layer = nn.Linear(2, 2)
     >>> layer.weight.any().item()
     False
     """
+
+    def __init__(self, *, zero: bool = True) -> None:
+        super().__init__()
+        self.zero = zero
 
     def __torch_function__(
         self,
@@ -34,5 +41,5 @@ class SkipInit(TorchFunctionMode):
         if func in DRAWS:
             weight = args[0] if args else (kwargs or {})["tensor"]
             with torch.no_grad():
-                return weight.zero_()
+                return weight.zero_() if self.zero else weight
         return func(*args, **(kwargs or {}))

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cartograd.architectures.pretrained.published_config import read_object, shown
 from cartograd.core.errors import UsageError
-from cartograd.engine.files.tensor_files import read_tensors
+from cartograd.engine.files.mapped_tensors import mapped_tensors
 
 ADAPTER = "adapter_config.json"
 """That there are changes to a model's weights (LoRA and its kin)."""
@@ -33,7 +33,7 @@ def configuration(folder: Path, /, *, name: str = "config.json") -> dict[str, An
 
 
 def tensors_of(folder: Path, /, *, stem: str = "model") -> dict[str, Tensor]:
-    """The tensors of a folder's safetensors, whose names begin with `stem`.
+    """The tensors of a folder's safetensors, whose names begin with `stem`; they stay in the files.
 
     Raises:
         UsageError: there are none, a file is missing or damaged, there is only a pickle, or it is
@@ -41,7 +41,7 @@ def tensors_of(folder: Path, /, *, stem: str = "model") -> dict[str, Tensor]:
     """
     whole, index = folder / f"{stem}.safetensors", folder / f"{stem}.safetensors.index.json"
     if whole.is_file():
-        return read_tensors(whole)
+        return mapped_tensors(whole)
     files = _listed(index) if index.is_file() else sorted(folder.glob("*.safetensors"))
     if not files:
         pickled = sorted(file.name for kind in ("*.bin", "*.pt") for file in folder.glob(kind))
@@ -54,7 +54,7 @@ def tensors_of(folder: Path, /, *, stem: str = "model") -> dict[str, Tensor]:
         )
     tensors: dict[str, Tensor] = {}
     for file in files:
-        for name, tensor in read_tensors(file).items():
+        for name, tensor in mapped_tensors(file).items():
             if name in tensors:
                 raise UsageError(f"{folder}: {name!r} is in two files; which one is meant?")
             tensors[name] = tensor

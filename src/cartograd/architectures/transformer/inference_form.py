@@ -30,6 +30,7 @@ from cartograd.architectures.transformer.block import Block
 from cartograd.architectures.transformer.cache import Cache, CachedDecoder, check_length
 from cartograd.architectures.transformer.one_token import OneToken
 from cartograd.core.inference import Scoring, Stackable
+from cartograd.core.pages import give_back
 
 Product = Callable[[Tensor], Tensor]
 """From rows `n d` to rows `n d2`, in float32."""
@@ -150,7 +151,7 @@ def _product(parts: Sequence[Any], order: Tensor | None, product: Maker) -> Prod
             return stacked
     weights = [part.weight.detach().float() for part in parts]
     biases = [None if isinstance(part, nn.Embedding) else part.bias for part in parts]
-    weight, bias = torch.cat(weights), None
+    weight, bias = weights[0] if len(weights) == 1 else torch.cat(weights), None
     if any(one is not None for one in biases):
         pairs = zip(weights, biases, strict=True)
         whole = [w.new_zeros(len(w)) if b is None else b.detach().float() for w, b in pairs]
@@ -158,7 +159,10 @@ def _product(parts: Sequence[Any], order: Tensor | None, product: Maker) -> Prod
     if order is not None:
         order = order.to(weight.device)
         weight, bias = weight[order], None if bias is None else bias[order]
-    return product(weight, bias)
+    made = product(weight, bias)
+    for part in parts:
+        give_back(part.weight)
+    return made
 
 
 def _norm(norm: nn.Module) -> tuple[Tensor, float]:

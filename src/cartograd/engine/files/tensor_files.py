@@ -23,6 +23,9 @@ _DTYPES = {
 }  # fmt: skip
 """What safetensors calls them."""
 
+TYPES = {name: dtype for dtype, name in _DTYPES.items()}
+"""The types by these names."""
+
 
 def write_tensors(
     path: Path,

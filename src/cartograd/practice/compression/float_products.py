@@ -97,14 +97,17 @@ def sums(d: int, d2: int, /) -> bool:
     """Whether a sum of rows is right, and quicker than a product, for a weight of this shape."""
     if not exact(by_rows, (1,)):
         return False
-    x, weights = (
-        torch.ones(1, d),
-        [torch.ones(d, d2) for _ in range(max(1, int(READ / 4 / d / d2)))],
-    )
+    count = max(1, int(READ / 4 / d / d2))
+    weights = cache(lambda: [torch.ones(d, d2) for _ in range(count)])  # made where it is measured
+
+    def all_of(product: Callable[..., Tensor]) -> list[Tensor]:
+        x = torch.ones(1, d)
+        return [product(x, weight, None) for weight in weights()]
+
     return floats_are(
         f"float32 weights {d, d2} of a row, read in turn",
-        lambda: [by_torch(x, weight, None) for weight in weights],
-        lambda: [by_rows(x, weight, None) for weight in weights],
+        lambda: all_of(by_torch),
+        lambda: all_of(by_rows),
     )
 
 
@@ -113,11 +116,11 @@ def onednn(rows: int, d: int, d2: int, /) -> bool:
     """Whether oneDNN is right, and quicker than torch, for so many rows and this weight."""
     if not exact(by_onednn, (2, 33)):
         return False
-    x, weight = torch.ones(rows, d), torch.ones(d, d2)
+    given = cache(lambda: (torch.ones(rows, d), torch.ones(d, d2), None))
     return floats_are(
         f"float32 weights {d, d2} of {rows} rows",
-        lambda: by_torch(x, weight, None),
-        lambda: by_onednn(x, weight, None),
+        lambda: by_torch(*given()),
+        lambda: by_onednn(*given()),
     )
 
 
