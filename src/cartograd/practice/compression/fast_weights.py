@@ -15,7 +15,6 @@ Where a processor multiplies wrongly in a format (see `core.kernels`), its weigh
 """
 
 import sys
-import time
 from collections.abc import Callable, Sequence
 from functools import cache
 
@@ -31,6 +30,7 @@ from cartograd.core.kernels import Choice, right
 from cartograd.core.protocols import Writer
 from cartograd.practice.compression import group_weights, int8_linear, int8_weights
 from cartograd.practice.compression.float_products import Columns
+from cartograd.practice.compression.quicker import clock
 
 SECONDS = 0.02
 """How long a product is repeated; the best counts."""
@@ -78,15 +78,15 @@ def _measured(names: tuple[str, ...], shape: tuple[int, int], threads: int) -> s
 
 def seconds(products: list[Product], x: Float[Tensor, "1 d"], /) -> float:
     """The best time of one product, over a while of taking them in turn."""
-    best, end = float("inf"), time.perf_counter() + SECONDS
+    best, end = float("inf"), clock() + SECONDS
     with torch.inference_mode():
         for product in products:
             product(x)
-        while time.perf_counter() < end or best == float("inf"):
-            start = time.perf_counter()
+        while clock() < end or best == float("inf"):
+            start = clock()
             for product in products:
                 product(x)
-            best = min(best, (time.perf_counter() - start) / len(products))
+            best = min(best, (clock() - start) / len(products))
     return best
 
 

@@ -105,7 +105,7 @@ def sums(d: int, d2: int, /) -> bool:
         return [product(x, weight, None) for weight in weights()]
 
     return floats_are(
-        f"float32 weights {d, d2} of a row, read in turn",
+        f"float32 weights {d, d2} of one row, read in turn",
         lambda: all_of(by_torch),
         lambda: all_of(by_rows),
     )
@@ -118,7 +118,7 @@ def onednn(rows: int, d: int, d2: int, /) -> bool:
         return False
     given = cache(lambda: (torch.ones(rows, d), torch.ones(d, d2), None))
     return floats_are(
-        f"float32 weights {d, d2} of {rows} rows",
+        f"float32 product {d, d2} of {rows} rows",
         lambda: by_torch(*given()),
         lambda: by_onednn(*given()),
     )

@@ -32,7 +32,13 @@ ROUNDS, SECONDS = (3, 9), 0.02
 WEIGHTS = 2**20
 """Weights above which a layer keeps to integers unasked: their floats would be many bytes."""
 
-clock = time.perf_counter
+
+def clock() -> float:
+    """Seconds: of the processor where one thread computes, so that other programs count for less.
+
+    Several threads wait for each other, and what counts then is the time that passes.
+    """
+    return time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
 
 
 @runtime_checkable
