@@ -1,10 +1,13 @@
 """A row on a pruned Transformer: heads and blocks are cut out; accuracy stands beside speed."""
 
+import time
+from pathlib import Path
 from typing import Any
 
 from acceptance.compression import compressed
 from acceptance.session import Outcome, Session, percent, seeded
 from cartograd.evidence.estimate import mean
+from cartograd.practice.deployment.in_turns import Ratio, of_median
 
 DATA = "--data fashion-mnist:examples=12000"
 LEARNS = (
@@ -12,12 +15,15 @@ LEARNS = (
     "batch_size=64 yardstick=none"
 )
 WHOLE = f"cartograd train vit:dim=64,heads=8,depth=4,patch_size=7 {DATA} --epochs 12 {LEARNS}"
-SMALL = f"cartograd train vit:dim=64,heads=4,depth=2,patch_size=7 {DATA} --epochs 32 {LEARNS}"
-TAUGHT = "seed=SEED,yardstick=none"
+SMALL = (
+    f"cartograd train vit:dim=64,heads=4,depth=2,patch_size=7 {DATA} --epochs 44 {LEARNS} "
+    "augment=flip"
+)
+TAUGHT = "seed=SEED,yardstick=none,augment=flip"
 STEPS = (
     f"prune-heads:amount=0.5 distill:epochs=4,{TAUGHT} "
     f"prune-blocks:amount=0.25 distill:epochs=4,{TAUGHT} "
-    f"prune-blocks:amount=0.34 distill:epochs=12,{TAUGHT}"
+    f"prune-blocks:amount=0.34 distill:epochs=24,{TAUGHT}"
 )
 WAYS = {
     "all of it": 0,
@@ -30,6 +36,9 @@ WAYS = {
 MOST, LONGEST = 1.0, 0.75
 """Points of accuracy that the last form may cost, by the specification; its share of the time."""
 
+ROUNDS = 400
+"""Calls of each form whose processor time is taken, in turns."""
+
 
 def pruned_transformer(session: Session, /) -> Outcome:
     """What a ViT is worth, and how long it takes, without half of its heads and its blocks."""
@@ -41,22 +50,26 @@ def pruned_transformer(session: Session, /) -> Outcome:
     stages = {way: [some[at] for some, _, _ in found] for way, at in WAYS.items()}
     right = {way: [percent(one["value"]) for one in some] for way, some in stages.items()}
     (first, *_, last), (*_, smallest) = right.values(), stages.values()
+    shares = [processor_share(run.folder, run.folder.parent / "compressed") for run in wholes]
     lost = [before - after for before, after in zip(first, last, strict=True)]
-    small = [percent(session.train(SMALL, seed).metric("accuracy")) for seed in session.seeds]
+    small = percent(session.train(SMALL, session.seeds[0]).metric("accuracy"))
     return Outcome(
         claim="A ViT without half of its heads and of its blocks, on 12,000 pictures of "
         "Fashion-MNIST",
         command=f"{WHOLE}\n$ cartograd compress RUN --steps {STEPS}",
         measured=last,
         asked=f"for each seed, at most {MOST:g} point below the whole on 10,000 pictures, and the "
-        f"95 % interval of its time for one picture below {LONGEST:g} of the whole's",
-        passed=max(lost) <= MOST and max(one["ratio"][2] for one in smallest) < LONGEST,
+        f"95 % interval of its processor time for one picture below {LONGEST:g} of the whole's",
+        passed=max(lost) <= MOST and max(high for _, _, high in shares) < LONGEST,
         beside={way: _said(right[way], stages[way]) for way in WAYS}
         | {
+            "processor time of the last, of the whole's": ", ".join(
+                "{:.2f} ({:.2f} to {:.2f})".format(*one) for one in shares
+            ),
             "lost": ", ".join(f"{one:+.2f}" for one in lost) + " points",
             "heads cut, before they learn": _listed(found, 1),
             "two blocks cut, before they learn": _listed(found, 5),
-            "as small from scratch, 32 epochs": ", ".join(f"{one:.2f} %" for one in small),
+            "as small from scratch, 44 epochs": f"{small:.2f} % (the first seed)",
             "size": ", ".join(
                 f"{a['size'] / b['size']:.2f}"
                 for a, b in zip(stages["all of it"], smallest, strict=True)
@@ -69,10 +82,16 @@ def pruned_transformer(session: Session, /) -> Outcome:
             f"As small from scratch: `{SMALL}`, the epochs of all trainings together.",
             "Both bounds were set before any figure was seen. Seed 100, which is not counted, with "
             "2, 2 and 4 epochs after the cuts: 83.48 % for the whole, 81.32 % without half of the "
-            "heads, 80.33 and 80.63 % with three and two blocks, which took 0.43 of the time; so "
-            "what is left learns longer now.",
-            "Times are medians of calls in turns, one thread, as shares of the whole network's "
-            "with their 95 % intervals, on a machine that had other work.",
+            "heads, 80.33 and 80.63 % with three and two blocks; with 4, 4 and 12 epochs 81.83, "
+            "81.68 and 82.05 %; with 20 at the end, and with flips there, 82.39 %, still 1.09 points "
+            "below. So there are 24 now, and flips after each cut, as in the row of a ResNet-18: "
+            "fixed before seeds 0 to 2 were cut, and not tried on seed 100.",
+            "The whole has 12 epochs and no flips: the bound is on what a cut costs beside it, not "
+            "beside what it might become; for that look at the small one from scratch, which has "
+            "all epochs and the flips.",
+            f"Processor time is that of {ROUNDS} calls of each in turns, one thread. Times by the "
+            "clock are medians of calls in turns with their 95 % intervals, as the command tells "
+            "them, on a machine that had other work: they are beside, and decide nothing.",
         ],
         front={
             way: {
@@ -82,6 +101,27 @@ def pruned_transformer(session: Session, /) -> Outcome:
             for way, some in stages.items()
         },
     )
+
+
+def processor_share(whole: Path, cut: Path, /) -> Ratio:
+    """How much processor time a bundle takes for one picture, of another's; its interval."""
+    import torch
+
+    from cartograd.apps.load.target import as_bundle
+
+    models = [as_bundle(folder).model for folder in (whole, cut)]
+    x = torch.rand(1, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    shares = []
+    with torch.inference_mode():
+        for number in range(-ROUNDS // 10, ROUNDS):
+            spent = [0.0, 0.0]
+            for place in (0, 1) if number % 2 else (1, 0):
+                start = time.process_time()
+                models[place](x)
+                spent[place] = time.process_time() - start
+            if number >= 0:
+                shares.append(spent[1] / spent[0])
+    return of_median(shares)
 
 
 def _said(right: list[float], stages: list[dict[str, Any]]) -> str:

@@ -122,6 +122,7 @@ def clicks(session: Session, /) -> Outcome:
             f"The last rating of each user: `{LATER}`. 671 examples are few for a calibration "
             "error, of which about 4 % is noise, and too few to choose a temperature that helps: "
             "on seed 100 it went from 3.2 to 5.1 %.",
+            "All seeds meet the same tenth of the ratings (a hash says which), so they are alike.",
             "Means of users and items need no learning by gradients and order about as well.",
         ],
     )  # fmt: skip
