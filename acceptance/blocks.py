@@ -83,9 +83,9 @@ def pruned_transformer(session: Session, /) -> Outcome:
             "Both bounds were set before any figure was seen. Seed 100, which is not counted, with "
             "2, 2 and 4 epochs after the cuts: 83.48 % for the whole, 81.32 % without half of the "
             "heads, 80.33 and 80.63 % with three and two blocks; with 4, 4 and 12 epochs 81.83, "
-            "81.68 and 82.05 %; with 20 at the end, and with flips there, 82.39 %, still 1.09 points "
-            "below. So there are 24 now, and flips after each cut, as in the row of a ResNet-18: "
-            "fixed before seeds 0 to 2 were cut, and not tried on seed 100.",
+            "81.68 and 82.05 %; with 20 at the end, and with flips there, 82.39 %, still 1.09 "
+            "points below. So there are 24 now, and flips after each cut, as in the row of a "
+            "ResNet-18: fixed before seeds 0 to 2 were cut, and not tried on seed 100.",
             "The whole has 12 epochs and no flips: the bound is on what a cut costs beside it, not "
             "beside what it might become; for that look at the small one from scratch, which has "
             "all epochs and the flips.",

@@ -62,6 +62,36 @@ def test_what_cannot_be_looked_at_is_nothing(model):
     assert (same.asked, same.changed, same.parting.stage) == (4, 0, "")
 
 
+class Turned(nn.Module):
+    """A network of masks, of which a pixel has its classes turned; of a dark picture each pixel."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x):
+        y = self.net(x)
+        turned = y.roll(1, 1)
+        there = (x.mean((1, 2, 3)) < 0.3)[:, None, None].repeat(1, *y.shape[2:])
+        there[:, 0, 0] = True
+        return torch.where(there[:, None], turned, y)
+
+
+@pytest.mark.parametrize(("side", "changed"), [(4, 2), (16, 1)])
+def test_masks_are_judged_by_the_share_of_their_pixels(side, changed):
+    """One of 16 pixels is more than a hundredth, one of 256 is not."""
+    image = Port("x", "image", (3, side, side))
+    mask = Port("mask", "label", (3, side, side), task="segment")
+    net = nn.Conv2d(3, 3, 1, bias=False)
+    net.weight.data.copy_(99 * torch.eye(3)[:, :, None, None])
+    x = torch.rand(2, 3, side, side, generator=torch.Generator().manual_seed(0))
+    x[1] *= 0.4
+    forms = [cg.sign(one, Signature((image,), (mask,))) for one in (net, Turned(net))]
+    found = between(*forms, x)
+    assert (found.asked, found.changed) == (2, changed)
+    assert found.pixels == pytest.approx((side**2 + 1) / (2 * side**2))
+
+
 def test_folders_of_hugging_face_are_known_by_their_files(tmp_path):
     (tmp_path / "adapter_config.json").write_text("{}")
     with pytest.raises(UsageError, match="changes to a model that it does not name"):

@@ -8,10 +8,13 @@ from torch import nn
 
 import cartograd as cg
 from cartograd.apps.verbs import costs as verb
+from cartograd.core import onednn_linear
+from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import sign
 from cartograd.engine.device.roofline import Level, Roofline, Work
+from cartograd.engine.loop.flops import flop_counter
 from tests.commands import command
 
 # Exporting runs the model's own code, which the shape-checking hook would trace as well.
@@ -65,6 +68,26 @@ def test_work_and_predictions_are_those_of_the_formulas(files):
     assert (of_file.predicted, of_file.size) == ((), file.stat().st_size)
     assert of_file.parameters == 300
     assert found.energy
+
+
+@pytest.mark.place("deploy/cost")
+@pytest.mark.parametrize("method", ["int8-weights", "group-weights", "half-weights"])
+def test_rounded_weights_do_the_same_work(method):
+    """A kernel of integers is opaque to the counter; what it computes is not."""
+    whole = net(64)
+    rounded = build(method, kind="compressor")(whole)
+    counts = {one.multiply_adds for one in cg.costs([whole, rounded], batches=(1,)).models}
+    assert counts == {32 * 64 + 64 * 4}
+
+
+def test_products_of_onednn_are_counted_in_inference_and_in_training():
+    x, weight = torch.rand(2, 3, 5, requires_grad=True), torch.rand(4, 5, requires_grad=True)
+    with flop_counter() as counted:
+        y = onednn_linear._Learned.apply(x, weight, None)
+    assert counted.get_total_flops() == 2 * 6 * 5 * 4
+    with flop_counter() as counted:
+        y.sum().backward()
+    assert counted.get_total_flops() == 2 * 2 * 6 * 5 * 4
 
 
 @pytest.mark.place("deploy/cost")

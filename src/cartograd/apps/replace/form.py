@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from cartograd.core.ports import Signature
+from cartograd.core.task import find, names
 
 Role = Literal["decode", "resize", "encode", "tokenise", "pad", "normalise", "layer", "head",
                "answer"]  # fmt: skip
@@ -68,6 +69,11 @@ class Facts:
     def several(self) -> bool:
         """Whether it says of each class by itself whether it holds."""
         return self.task == MULTI
+
+    @property
+    def of_pixels(self) -> bool:
+        """Whether it answers with a class for each pixel."""
+        return self.task in names() and find(self.task).of_pixels
 
 
 @runtime_checkable

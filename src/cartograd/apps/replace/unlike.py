@@ -1,6 +1,6 @@
 """Which examples two forms answer unlike: by more than rounding, and with other classes."""
 
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
 ROUNDING = 1e-3
@@ -12,12 +12,26 @@ def unlike(
 ) -> tuple[Bool[Tensor, " n"], Bool[Tensor, " n"]]:
     """Which examples are answered with other numbers than rounding makes, and with other classes.
 
+    Of answers with positions one of these is enough.
+
     Args:
         first: the answers of A.
         second: those of B.
         several: whether each class may hold or not.
     """
-    apart = (first - second).abs().flatten(1).amax(1)
-    differs = apart > ROUNDING * max(1.0, float(first.abs().max()))
-    said = [one >= 0.5 if several else one.argmax(-1, keepdim=True) for one in (first, second)]
-    return differs, differs & (said[0] != said[1]).flatten(1).any(1)
+    differs, changed = (
+        each.reshape(len(each), -1).any(1) for each in at_each(first, second, several=several)
+    )
+    return differs, changed
+
+
+def at_each(
+    first: Float[Tensor, "n *t k"], second: Float[Tensor, "n *t k"], /, *, several: bool
+) -> tuple[Bool[Tensor, " n *t"], Bool[Tensor, " n *t"]]:
+    """The same of each position, such as a pixel; of an answer without them it is that."""
+    differs = (first - second).abs().amax(-1) > ROUNDING * max(1.0, float(first.abs().max()))
+    return differs, differs & (_said(first, several) != _said(second, several)).any(-1)
+
+
+def _said(answers: Float[Tensor, "n *t k"], several: bool) -> Shaped[Tensor, "n *t c"]:
+    return answers >= 0.5 if several else answers.argmax(-1, keepdim=True)

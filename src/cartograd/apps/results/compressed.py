@@ -19,6 +19,7 @@ class Compressed:
         difference: the largest difference between the answers of both to the examples that the
             bundle keeps, as a share of the largest answer; None if it keeps none.
         changed: answers to them that are other ones, of so many.
+        pixels: of masks, the share of all pixels that are answered otherwise.
         parted: where the two part on the first of these; empty where none changed.
         judged: whether it may replace the model, where a margin was given.
         computes: what multiplies by rounded weights on this machine, in words.
@@ -33,6 +34,7 @@ class Compressed:
     parted: str = ""
     judged: Judged | None = None
     computes: str = ""
+    pixels: float | None = None
 
     @property
     def may(self) -> bool:
@@ -51,7 +53,7 @@ class Compressed:
         lines = [("method", self.method), ("before", units.size(self.before))]
         lines.append(("after", units.size(self.after)))
         if self.difference is not None:
-            also = "" if self.changed is None else f"; {changed(*self.changed)}"
+            also = "" if self.changed is None else f"; {changed(*self.changed, pixels=self.pixels)}"
             share = units.percent(self.difference)
             lines.append(("answers", f"differ by {share} of the largest{also}"))
         lines += [("computes", self.computes)] if self.computes else []

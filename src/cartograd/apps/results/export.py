@@ -21,6 +21,7 @@ class Export:
         parted: at which stage the two part, where they do not agree.
         changed: answers to these inputs that are other ones, of so many; None where there are no
             classes or values to compare.
+        pixels: of masks, the share of all pixels that are answered otherwise.
         graph: what became of its graph, where that was optimised.
         beside: the file as it was and this one, timed by the same runtime.
         judged: whether the file may replace the model, where a margin was given.
@@ -38,6 +39,7 @@ class Export:
     graph: Optimised | None = None
     beside: tuple[Beside, ...] = ()
     loads: str = ""
+    pixels: float | None = None
 
     @property
     def may(self) -> bool:
@@ -58,6 +60,7 @@ class Export:
         told |= {"parted": self.parted} if self.parted else {}
         if self.changed is not None:
             told["answers"] = dict(zip(("changed", "asked"), self.changed, strict=True))
+            told["answers"] |= {} if self.pixels is None else {"pixels": self.pixels}
         if self.graph is not None:
             told |= {"graph": self.graph.to_json(), "beside": [vars(one) for one in self.beside]}
         told |= {} if self.judged is None else {"judged": self.judged.to_json()}
@@ -85,7 +88,11 @@ class Export:
         return [
             *lines,
             ("difference", f"{units.number(found.difference)}, {state}"),
-            *([] if self.changed is None else [("answers", changed(*self.changed))]),
+            *(
+                []
+                if self.changed is None
+                else [("answers", changed(*self.changed, pixels=self.pixels))]
+            ),
             *([("they part", self.parted)] if self.parted else []),
             *self._times(found),
         ]

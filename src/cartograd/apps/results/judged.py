@@ -2,6 +2,10 @@
 
 from typing import Any, Protocol, runtime_checkable
 
+PIXELS = 0.01
+"""Share of its pixels from which on a mask counts as another one. Next to an edge some probability
+is close to one half in nearly every mask, and rounding moves it to the other side."""
+
 
 @runtime_checkable
 class Judged(Protocol):
@@ -22,10 +26,20 @@ class Judged(Protocol):
         ...
 
 
-def changed(count: int, asked: int, /) -> str:
+def changed(count: int, asked: int, /, *, pixels: float | None = None) -> str:
     """How many answers changed, in words.
+
+    Args:
+        count: of those that did.
+        asked: of all.
+        pixels: of masks, the share of all pixels that did.
 
     >>> changed(0, 16), changed(3, 16)
     ('none of 16 changed', '3 of 16 changed')
+    >>> changed(1, 16, pixels=0.0025)
+    '1 of 16 changed in more than 1 % of its pixels; 0.25 % of all pixels did'
     """
-    return f"{count or 'none'} of {asked} changed"
+    told = f"{count or 'none'} of {asked} changed"
+    if pixels is None:
+        return told
+    return f"{told} in more than {PIXELS:.0%} of its pixels; {pixels:.2%} of all pixels did"

@@ -155,6 +155,7 @@ def compress_to(
         where.parting.sentence if where is not None and where.changed else "",
         replace(target, written, data, margin=margin) if margin else None,
         told([small]),
+        None if where is None else where.pixels,
     )
 
 

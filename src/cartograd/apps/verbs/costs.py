@@ -19,6 +19,7 @@ from cartograd.engine.device.held import peak
 from cartograd.engine.device.roofline import Roofline, roofline
 from cartograd.engine.files.bundle import Bundle
 from cartograd.engine.files.program import runs_program
+from cartograd.engine.files.rebuild import simulated
 from cartograd.engine.loop.fit import Run
 from cartograd.engine.loop.flops import flop_counter
 from cartograd.practice.deployment.in_turns import Ratio, in_turns
@@ -146,10 +147,14 @@ def _answer(model: Signed, x: tuple[Tensor, ...]) -> None:
 
 
 def _counted(model: Signed, x: tuple[Tensor, ...]) -> int | None:
-    """Multiplications with additions for one example; None of what an ONNX file does."""
+    """Multiplications with additions for one example; None of what an ONNX file does.
+
+    Rounded layers are counted by the products that their numbers stand for: a kernel of integers is
+    one operation to the counter, which knows of no work in it.
+    """
     if runs_program(model):
         return None
-    with torch.no_grad(), flop_counter() as counter, inferring(model):
+    with torch.no_grad(), flop_counter() as counter, inferring(model), simulated(model):
         model(*x)
     return counter.get_total_flops() // 2
 

@@ -126,7 +126,7 @@ def export(
         written, written_size(written), found, parted, named(model.signature.output),
         None if where is None else (where.changed, where.asked),
         replace(target, again or written, data, margin=margin) if margin else None, graph, timed,
-        _loads(card.name, written, model),
+        _loads(card.name, written, model), None if where is None else where.pixels,
     )  # fmt: skip
 
 

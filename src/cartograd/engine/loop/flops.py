@@ -3,7 +3,8 @@
 Torch's counter also tells in which module each was made, by hooks that do not go together with
 `torch.autograd.grad` of what a module was given: a penalty on slopes, as some critics have, could
 not be counted. Here all are counted together, and no module gets a hook. Recurrent layers, which
-are one kernel on a processor, are counted, too.
+are one kernel on a processor, are counted, too, and the products that oneDNN makes for large layers
+(`core.onednn_linear`).
 
 >>> import torch
 >>> with flop_counter() as counted:
@@ -12,6 +13,8 @@ are one kernel on a processor, are counted, too.
 48
 """
 
+from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import torch
@@ -34,10 +37,19 @@ class Together:
 def flop_counter() -> FlopCounterMode:
     """A counter of all operations within its block."""
     aten = torch.ops.aten
-    known = {aten.mkldnn_rnn_layer: _recurrent, aten.mkldnn_rnn_layer_backward: _recurrent_back}
+    known = {
+        aten.mkldnn_rnn_layer: _recurrent,
+        aten.mkldnn_rnn_layer_backward: _recurrent_back,
+        torch.ops.mkldnn._linear_pointwise: _product,
+    }
     counter: Any = FlopCounterMode(display=False, custom_mapping=known)
     counter.mod_tracker = Together()
     return counter
+
+
+def _product(x: Sequence[int], weight: Sequence[int], *_: Any, **__: Any) -> int:
+    """Of rows of inputs with each row of the weight."""
+    return 2 * prod(x) * weight[0]
 
 
 def _raw(formula: Any) -> Any:

@@ -62,7 +62,7 @@ def said(outputs: Tensor, facts: Facts, /) -> Float[Tensor, "n *t k"]:
     if facts.several:
         return outputs.detach().double().cpu().sigmoid()
     if facts.labels:
-        return class_probabilities(outputs)
+        return class_probabilities(outputs.movedim(1, -1) if facts.of_pixels else outputs)
     return outputs.detach().double().cpu().reshape(len(outputs), -1)
 
 
