@@ -115,13 +115,17 @@ def _by_size(examples: Split, root: Path) -> Slices:
 
 
 def thirds(name: str, values: Float[Tensor, " n"], /) -> Slices:
-    """The examples by the size of a number: low, middle, high.
+    """The examples by the size of a number: low, middle, high, each with where it ends.
 
-    >>> thirds("brightness", torch.tensor([3.0, 1.0, 2.0], dtype=torch.float64)).group.tolist()
-    [2, 0, 1]
+    >>> found = thirds("length", torch.tensor([9.0, 1.0, 4.0, 5.0], dtype=torch.float64))
+    >>> found.group.tolist(), found.names
+    ([2, 0, 0, 1], ('low (to 4)', 'middle (to 5)', 'high (over 5)'))
     """
     limits = values.quantile(torch.tensor([1 / 3, 2 / 3], dtype=values.dtype))
-    return Slices(name, torch.searchsorted(limits, values), THIRDS)
+    low, high = (f"{one:.4g}" for one in limits.tolist())
+    ends = f"to {low}", f"to {high}", f"over {high}"
+    names = tuple(f"{which} ({end})" for which, end in zip(THIRDS, ends, strict=True))
+    return Slices(name, torch.searchsorted(limits, values), names)
 
 
 def _by_cells(examples: Split, column: str) -> Slices:
