@@ -19,7 +19,7 @@ PINS = {
     if "==" in line
 }
 MODULES = {"pillow": "PIL", "scikit-learn": "sklearn", "tomli-w": "tomli_w", "protobuf": "google"}
-MODULES |= {"mlflow-skinny": "mlflow", "rouge-score": "rouge_score"}
+MODULES |= {"mlflow-skinny": "mlflow", "pyyaml": "yaml", "rouge-score": "rouge_score"}
 """Packages whose module has another name."""
 
 NOT_IMPORTED = {
