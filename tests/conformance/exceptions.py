@@ -14,6 +14,9 @@ _SMALL_MAPS = (
 _GAME = "the sum of both players' losses has no least value: each raises what the other lowers"
 
 EXPECTED = {
+    ("scaling-law", "test_a_measurement_repeats_under_one_clock"): (
+        "it takes runs that were made before, and times nothing"
+    ),
     ("concept-bottleneck", "test_presets_build"): (
         "its concepts are those of the ten classes of Fashion-MNIST"
     ),
