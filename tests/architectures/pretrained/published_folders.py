@@ -29,6 +29,7 @@ DISTIL = {
     "dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 24, "max_position_embeddings": 32,
 }  # fmt: skip
 ROBERTA = BERT | {"max_position_embeddings": 33, "type_vocab_size": 1, "layer_norm_eps": 1e-5}
+MODERN = BERT | {"local_attention": 4}
 GPT = {"n_positions": 32, "n_embd": 16, "n_layer": 2, "n_head": 2, "bos_token_id": 1}
 LLAMA = BERT | {"num_key_value_heads": 1, "bos_token_id": 1}
 QWEN3 = LLAMA | {"head_dim": 6}
@@ -67,6 +68,14 @@ MODELS = {
         "RobertaConfig",
         ROBERTA | {"type_vocab_size": 2},
     ),
+    "xlm-roberta": ("XLMRobertaForSequenceClassification", "XLMRobertaConfig", ROBERTA | LABELS),
+    "xlm-roberta masked": ("XLMRobertaForMaskedLM", "XLMRobertaConfig", ROBERTA),
+    "xlm-roberta tags": ("XLMRobertaForTokenClassification", "XLMRobertaConfig", ROBERTA | LABELS),
+    "xlm-roberta answers": ("XLMRobertaForQuestionAnswering", "XLMRobertaConfig", ROBERTA),
+    "modernbert": ("ModernBertForSequenceClassification", "ModernBertConfig", MODERN | LABELS),
+    "modernbert masked": ("ModernBertForMaskedLM", "ModernBertConfig", MODERN),
+    "modernbert tags": ("ModernBertForTokenClassification", "ModernBertConfig", MODERN | LABELS),
+    "modernbert answers": ("ModernBertForQuestionAnswering", "ModernBertConfig", MODERN),
     "gpt2": ("GPT2LMHeadModel", "GPT2Config", GPT),
     "gpt2 classes": ("GPT2ForSequenceClassification", "GPT2Config", GPT | LABELS),
     "openai-gpt": ("OpenAIGPTLMHeadModel", "OpenAIGPTConfig", GPT),
@@ -101,7 +110,7 @@ INDEX = "model.safetensors.index.json"
 def words(kind="bert"):
     """A tokenizer of pieces of words, as BERT's; RoBERTa's does not number the sides of a pair."""
     pair = "[CLS] $A [SEP] $B:1 [SEP]:1"
-    if kind.startswith("roberta") and "two" not in kind:
+    if kind.startswith(("roberta", "xlm-roberta", "modernbert")) and "two" not in kind:
         pair = "[CLS] $A [SEP] [SEP] $B:0 [SEP]"
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     made = tokenizers.Tokenizer(tokenizers.models.WordPiece(unk_token="[UNK]"))

@@ -91,14 +91,17 @@ def toy(path, *, family="llama", kind="F32", skip=(), pre="smollm", more=(), bas
     writer.add_eos_token_id(2)
     writer.add_chat_template("{% for m in messages %}<|im_start|>{{ m.content }}{% endfor %}")
     shapes = {"token_embd.weight": (len(tokens), d), "output_norm.weight": (d,)}
+    width = values.get("attention.key_length", d // h)
     for i in range(SIZES["depth"]):
         shapes |= {
             f"blk.{i}.attn_norm.weight": (d,), f"blk.{i}.ffn_norm.weight": (d,),
-            f"blk.{i}.attn_q.weight": (d, d), f"blk.{i}.attn_k.weight": (d * g // h, d),
-            f"blk.{i}.attn_v.weight": (d * g // h, d), f"blk.{i}.attn_output.weight": (d, d),
+            f"blk.{i}.attn_q.weight": (width * h, d), f"blk.{i}.attn_k.weight": (width * g, d),
+            f"blk.{i}.attn_v.weight": (width * g, d), f"blk.{i}.attn_output.weight": (d, width * h),
             f"blk.{i}.ffn_gate.weight": (f, d), f"blk.{i}.ffn_up.weight": (f, d),
             f"blk.{i}.ffn_down.weight": (d, f),
         }  # fmt: skip
+        if family == "qwen3":
+            shapes |= {f"blk.{i}.attn_{n}_norm.weight": (width,) for n in "qk"}
         if family == "qwen2":
             shapes |= {f"blk.{i}.attn_q.bias": (d,)}
             shapes |= {f"blk.{i}.attn_{n}.bias": (d * g // h,) for n in "kv"}
@@ -136,10 +139,12 @@ def theirs(path):
 
 @pytest.mark.oracle("gguf")
 @pytest.mark.parametrize(
-    ("family", "kind"), [("llama", "F32"), ("llama", "Q8_0"), ("llama", "Q4_1"), ("qwen2", "Q8_0")]
+    ("family", "kind"),
+    [("llama", "F32"), ("llama", "Q8_0"), ("llama", "Q4_1"), ("qwen2", "Q8_0"), ("qwen3", "Q8_0")],
 )
 def test_the_logits_are_those_of_transformers(tmp_path, family, kind):
-    path = toy(tmp_path / "toy.gguf", family=family, kind=kind)
+    own = {f"attention.{part}_length": 128 for part in ("key", "value")}  # theirs have no other
+    path = toy(tmp_path / "toy.gguf", family=family, kind=kind, **own if family == "qwen3" else {})
     ours, reference_ = gguf(path).double(), theirs(path).double()
     tokens = torch.randint(0, 320, (2, 17), generator=torch.Generator().manual_seed(0))
     with torch.no_grad():

@@ -73,6 +73,34 @@ CHANGES = {
         "something_new": 1,
     },
     "roberta masked": {"tie_word_embeddings": False, "add_cross_attention": True},
+    "xlm-roberta": {
+        "hidden_act": "relu",
+        "layer_norm_eps": 1e-3,
+        "type_vocab_size": 3,
+        "is_decoder": True,
+        "pad_token_id": 5,
+        "num_attention_heads": 4,
+        "problem_type": "regression",
+        "num_labels": 5,
+        "architectures": ["RobertaForSequenceClassification"],
+        "something_new": 1,
+    },
+    "modernbert": {
+        "classifier_pooling": "mean",
+        "classifier_pooling ": "max",
+        "local_attention": 2,
+        "layer_types": ["sliding_attention", "full_attention"],
+        "layer_types ": ["full_attention"],
+        "rope_parameters": {"full_attention": ROPE, "sliding_attention": {"rope_theta": 50.0}},
+        "rope_parameters ": {"full_attention": ROPE | {"rope_type": "linear", "factor": 2.0}},
+        "norm_eps": 1e-3,
+        "norm_bias": True,
+        "attention_bias": True,
+        "hidden_activation": "relu",
+        "num_attention_heads": 4,
+        "problem_type": "multi_label_classification",
+    },
+    "modernbert masked": {"tie_word_embeddings": False, "decoder_bias": False},
     "gpt2": {
         "activation_function": "relu",
         "activation_function ": "gelu_new",
@@ -351,6 +379,11 @@ openai-gpt/afn openai-gpt/layer_norm_epsilon openai-gpt/tie_word_embeddings open
 llama/hidden_act llama/mlp_bias
 llama/sliding_window llama/partial_rotary_factor llama_classes/pad_token_id
 mistral/attention_bias mistral/rope_parameters_ mistral/layer_types mistral/hidden_act
+xlm-roberta/hidden_act xlm-roberta/is_decoder xlm-roberta/pad_token_id
+xlm-roberta/architectures xlm-roberta/something_new modernbert/classifier_pooling_
+modernbert/layer_types_ modernbert/rope_parameters_ modernbert/norm_bias
+modernbert/attention_bias modernbert/hidden_activation modernbert_masked/tie_word_embeddings
+modernbert_masked/decoder_bias
 qwen2/layer_types qwen2/mlp_bias qwen3/layer_types qwen3/mlp_bias qwen3/hidden_act
 qwen3_moe/decoder_sparse_step qwen3_moe/mlp_only_layers
 qwen3_moe/shared_expert_intermediate_size qwen3_moe/layer_types qwen3_moe/hidden_act

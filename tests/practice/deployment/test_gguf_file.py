@@ -75,7 +75,7 @@ def test_the_reference_reads_names_values_and_numbers(type_, tmp_path):
 
 @pytest.mark.law("gguf-file")
 @pytest.mark.parametrize(
-    "more", ["", ",tied=true", ",biases=qkv,tied=true", ",scaling='linear:factor=2'",
+    "more", ["", ",head_dim=6", ",tied=true", ",biases=qkv,tied=true", ",scaling='linear:factor=2'",
              ",base=5e5,scaling='llama3:factor=32,context=8192'"]
 )  # fmt: skip
 def test_read_back_it_is_the_same_model(more, tmp_path):

@@ -1,6 +1,7 @@
 r"""Models in GGUF files, as llama.cpp keeps them: sizes, weights, tokenizer and chat template.
 
-The family stands in `general.architecture`; LLaMA and Qwen2 are known, which our LLaMA holds.
+The family stands in `general.architecture`; LLaMA and Qwen2 are known, which our LLaMA holds, and
+Qwen3, which is a `decoder` with norms of queries and keys.
 Quantised weights become float32. For LLaMA the rows of queries and keys were put in an order in
 which the two numbers of a rotation are neighbours; they are put back, head by head.
 
@@ -47,6 +48,9 @@ CARD = Card(
 FAMILIES = {"llama": "", "qwen2": "qkv"}
 """What our LLaMA holds, and which projections of its attention add a bias."""
 
+NORMED = ("qwen3",)
+"""Families with norms of queries and keys, which are read and not written."""
+
 SIZES = {
     "dim": "embedding_length", "depth": "block_count", "heads": "attention.head_count",
     "ffn_dim": "feed_forward_length", "context": "context_length",
@@ -88,8 +92,8 @@ def spec_of(file: GGUF, /) -> Spec:
         UsageError: a value is missing, or asks for what our LLaMA has not.
     """
     family = file.values.get("general.architecture")
-    if family not in FAMILIES:
-        raise unknown(f"architecture in {file.path}:", str(family), FAMILIES)
+    if family not in (*FAMILIES, *NORMED):
+        raise unknown(f"architecture in {file.path}:", str(family), (*FAMILIES, *NORMED))
     check_header(file, family)
     said = _Said(file, family)
     kind = said("rope.scaling.type", "none")
@@ -102,15 +106,18 @@ def spec_of(file: GGUF, /) -> Spec:
         **{ours: said(theirs) for ours, theirs in SIZES.items()},
         "kv_heads": said("attention.head_count_kv", said("attention.head_count")),
         "base": round(said("rope.freq_base", 10_000.0), 6),
-        "biases": FAMILIES[family],
+        "biases": FAMILIES.get(family, ""),
         "tied": "output.weight" not in file.entries,
         "eps": _decimal(said("attention.layer_norm_rms_epsilon")),
     }
+    width = said("attention.key_length", args["dim"] // args["heads"])
+    if width != args["dim"] // args["heads"]:
+        args["head_dim"] = width
     if kind == "linear":
         args["scaling"] = f"linear:factor={said('rope.scaling.factor')}"
     if FREQUENCIES in file.entries:
-        args["scaling"] = _slowed(file, args["dim"] // args["heads"], args["base"])
-    return Spec("llama", args)
+        args["scaling"] = _slowed(file, width, args["base"])
+    return Spec("decoder", args | {"qk_norm": "head"}) if family in NORMED else Spec("llama", args)
 
 
 def keys(values: Mapping[str, Any], spec: Spec, /) -> Table:
@@ -126,6 +133,8 @@ def keys(values: Mapping[str, Any], spec: Spec, /) -> Table:
         (rf"{block}\.attn_q\.{ends}", rf"{ours}.attention.query.\2", *order[0]),
         (rf"{block}\.attn_k\.{ends}", rf"{ours}.attention.key.\2", *order[1]),
         (rf"{block}\.attn_v\.{ends}", rf"{ours}.attention.value.\2"),
+        (rf"{block}\.attn_q_norm\.weight", rf"{ours}.attention.query_norm.weight"),
+        (rf"{block}\.attn_k_norm\.weight", rf"{ours}.attention.key_norm.weight"),
         (rf"{block}\.attn_output\.{ends}", rf"{ours}.attention.out.\2"),
         (rf"{block}\.attn_norm\.weight", rf"{ours}.attention_norm.weight"),
         (rf"{block}\.ffn_(gate|up|down)\.weight", rf"{ours}.feed_forward.\2.weight"),

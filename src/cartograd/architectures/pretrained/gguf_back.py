@@ -48,13 +48,21 @@ def parts_of(model: Signed, /) -> tuple[dict[str, Any], dict[str, Tensor]]:
         **{f"{family}.{theirs}": args[ours] for ours, theirs in SIZES.items()},
         f"{family}.attention.head_count_kv": args["kv_heads"],
         f"{family}.vocab_size": args["vocabulary"],
-        f"{family}.rope.dimension_count": args["dim"] // args["heads"],
+        f"{family}.rope.dimension_count": args["head_dim"],
+        **_own_heads(family, args),
         f"{family}.rope.freq_base": float(args["base"]),
         f"{family}.attention.layer_norm_rms_epsilon": float(args["eps"]),
         **{f"{family}.{key}": value for key, value in more.items()},
     }
     table = keys(values, Spec(name, args))
     return values, written(model.model.state_dict(), table, source="a GGUF file") | scaled
+
+
+def _own_heads(family: str, args: dict[str, Any]) -> dict[str, int]:
+    """The size of heads, where it is not what follows from their number."""
+    if args["head_dim"] == args["dim"] // args["heads"]:
+        return {}
+    return {f"{family}.attention.{part}_length": args["head_dim"] for part in ("key", "value")}
 
 
 def _family(args: dict[str, Any]) -> str:
@@ -85,7 +93,7 @@ def _scaled(args: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """
     if args["scaling"] is None:
         return {}, {}
-    how, size = Spec.parse(args["scaling"]), args["dim"] // args["heads"]
+    how, size = Spec.parse(args["scaling"]), args["head_dim"]
     if how.name == "linear":
         factor = float(how.args["factor"])
         return {"rope.scaling.type": "linear", "rope.scaling.factor": factor}, {}

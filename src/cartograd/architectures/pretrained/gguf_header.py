@@ -19,8 +19,9 @@ from cartograd.data.gguf.reader import GGUF
 READ = {
     "block_count": "count", "context_length": "count", "embedding_length": "count",
     "feed_forward_length": "count", "attention.head_count": "count",
-    "attention.head_count_kv": "count", "attention.layer_norm_rms_epsilon": "number",
-    "rope.freq_base": "number", "rope.scaling.type": "word", "rope.scaling.factor": "number",
+    "attention.head_count_kv": "count", "attention.key_length": "count",
+    "attention.layer_norm_rms_epsilon": "number", "rope.freq_base": "number",
+    "rope.scaling.type": "word", "rope.scaling.factor": "number",
 }  # fmt: skip
 """What the family reads, and of what type it is."""
 
@@ -106,13 +107,9 @@ def _check_own(file: GGUF, key: str, name: str, value: Any) -> None:
         typed(str(file.path), key, value, READ[name])
         return
     fits = isinstance(heads, int) and isinstance(dim, int) and heads > 0
-    follows = {
-        "vocab_size": rows or value,
-        **dict.fromkeys(
-            ("rope.dimension_count", "attention.key_length", "attention.value_length"),
-            dim // heads if fits else value,
-        ),
-    }
+    width = said(f"{family}.attention.key_length", dim // heads if fits else value)
+    follows = {"vocab_size": rows or value}
+    follows |= dict.fromkeys(("rope.dimension_count", "attention.value_length"), width)
     if name in follows:
         if value != follows[name]:
             _refuse(file, key, value, str(follows[name]))

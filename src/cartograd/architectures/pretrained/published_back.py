@@ -25,6 +25,7 @@ from cartograd.architectures.pretrained import (
     hf_llama,
     hf_mistral,
     hf_mixtral,
+    hf_modernbert,
     hf_olmo2,
     hf_openai_gpt,
     hf_phi3,
@@ -36,6 +37,7 @@ from cartograd.architectures.pretrained import (
     hf_t5,
     hf_vit,
     hf_whisper,
+    hf_xlm_roberta,
 )
 from cartograd.architectures.pretrained.published_config import settled
 from cartograd.architectures.transformer.rotary import Rotary
@@ -53,6 +55,7 @@ FAMILIES: dict[str, Any] = {
     "t5": hf_t5, "vit": hf_vit, "whisper": hf_whisper, "qwen3": hf_qwen3,
     "gemma3_text": hf_gemma3_text, "gemma2": hf_gemma2, "phi3": hf_phi3, "smollm3": hf_smollm3,
     "olmo2": hf_olmo2, "mixtral": hf_mixtral, "qwen3_moe": hf_qwen3_moe, "gpt_oss": hf_gpt_oss,
+    "modernbert": hf_modernbert, "xlm-roberta": hf_xlm_roberta,
 }  # fmt: skip
 """Values of `model_type`, and what knows the family; of those with one model the usual one first"""
 
