@@ -9,6 +9,7 @@ from cartograd.architectures.decoding.generate import generate, left_padded
 from cartograd.architectures.pretrained.hf import described, hf
 from cartograd.architectures.pretrained.published_folder import tensors_of
 from cartograd.architectures.transformer.decoder import Decoder
+from cartograd.core import registry
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.key_map_inverse import written
@@ -264,7 +265,17 @@ def test_settings_that_cannot_be(args, told):
               f"decoder:dim=16,kv_heads=2,{args}")  # fmt: skip
 
 
-PUBLISHED = {"qwen3-0.6b": 596_049_920, "gemma-3-1b": 999_885_952}
+PUBLISHED = {
+    "qwen3-0.6b": 596_049_920,
+    "qwen3-8b": 8_190_735_360,
+    "gemma-2-2b": 2_614_341_888,
+    "gemma-3-1b": 999_885_952,
+    "phi-3-mini-4k": 3_821_079_552,
+    "smollm3-3b": 3_075_098_624,
+    "olmo-2-7b": 7_298_617_344,
+    "mixtral-8x7b": 46_702_792_704,
+    "gpt-oss-20b": 20_914_757_184,
+}
 """Weights of published models, as their safetensors files count them."""
 
 
@@ -274,3 +285,4 @@ def test_published_sizes(name):
     with torch.device("meta"):
         made = build(name)
     assert sum(weight.numel() for weight in made.parameters()) == PUBLISHED[name]
+    assert set(registry.find("decoder")[0].presets) == set(PUBLISHED)

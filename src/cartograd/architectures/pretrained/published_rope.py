@@ -54,8 +54,7 @@ def rotary(config: dict[str, Any], rope: dict[str, Any] | None = None, /) -> dic
     Raises:
         UsageError: a way or a key of it is not understood.
     """
-    said = config.get("rope_scaling") or config.get("rope_parameters") or {}
-    rope = said if rope is None else rope
+    rope = _said(config) if rope is None else rope
     base = rope.get("rope_theta", config["rope_theta"])
     typed("config.json", "rope_theta", base, "number")
     share = rope.get("partial_rotary_factor", config.get("partial_rotary_factor"))
@@ -76,6 +75,10 @@ def rotary(config: dict[str, Any], rope: dict[str, Any] | None = None, /) -> dic
     if scaling is not None and scaling.name == "dynamic":
         found["context"] = int(context * scaling.args["factor"])
     return found
+
+
+def _said(config: dict[str, Any]) -> dict[str, Any]:
+    return config.get("rope_scaling") or config.get("rope_parameters") or {}
 
 
 def follows_length(args: dict[str, Any], /) -> bool:

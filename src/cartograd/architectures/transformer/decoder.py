@@ -79,41 +79,54 @@ CARD = Card(
     objective="label-tokens",
 )
 
+# fmt: off
 PRESETS = {
     "qwen3-0.6b": {
-        "vocabulary": 151936,
-        "dim": 1024,
-        "depth": 28,
-        "heads": 16,
-        "kv_heads": 8,
-        "head_dim": 128,
-        "ffn_dim": 3072,
-        "context": 40960,
-        "base": 1e6,
-        "qk_norm": "head",
+        "vocabulary": 151936, "dim": 1024, "depth": 28, "heads": 16, "kv_heads": 8,
+        "head_dim": 128, "ffn_dim": 3072, "context": 40960, "base": 1e6, "qk_norm": "head",
         "tied": True,
+    },
+    "qwen3-8b": {
+        "vocabulary": 151936, "dim": 4096, "depth": 36, "heads": 32, "kv_heads": 8,
+        "head_dim": 128, "ffn_dim": 12288, "context": 40960, "base": 1e6, "qk_norm": "head",
+    },
+    "gemma-2-2b": {
+        "vocabulary": 256000, "dim": 2304, "depth": 26, "heads": 8, "kv_heads": 4,
+        "head_dim": 256, "ffn_dim": 9216, "context": 8192, "reach": "wf", "window": 4096,
+        "order": "sandwich", "activation": "geglu", "attention_cap": 50.0, "output_cap": 30.0,
+        "scale": 0.0625, "embedding_scale": 48.0, "tied": True,
     },
     "gemma-3-1b": {
-        "vocabulary": 262144,
-        "dim": 1152,
-        "depth": 26,
-        "heads": 4,
-        "kv_heads": 1,
-        "head_dim": 256,
-        "ffn_dim": 6912,
-        "context": 32768,
-        "base": 1e6,
-        "local_base": 1e4,
-        "reach": "wwwwwf",
-        "window": 512,
-        "qk_norm": "head",
-        "order": "sandwich",
-        "activation": "geglu",
-        "embedding_scale": 33.94112549695428,
-        "scale": 0.0625,
+        "vocabulary": 262144, "dim": 1152, "depth": 26, "heads": 4, "kv_heads": 1,
+        "head_dim": 256, "ffn_dim": 6912, "context": 32768, "base": 1e6, "local_base": 1e4,
+        "reach": "wwwwwf", "window": 512, "qk_norm": "head", "order": "sandwich",
+        "activation": "geglu", "embedding_scale": 33.94112549695428, "scale": 0.0625,
         "tied": True,
     },
+    "phi-3-mini-4k": {
+        "vocabulary": 32064, "dim": 3072, "depth": 32, "heads": 32, "ffn_dim": 8192,
+        "reach": "w", "window": 2047, "eps": 1e-5,
+    },
+    "smollm3-3b": {
+        "vocabulary": 128256, "depth": 36, "kv_heads": 4, "ffn_dim": 11008, "context": 65536,
+        "base": 5e6, "reach": "fffn", "tied": True,
+    },
+    "olmo-2-7b": {
+        "vocabulary": 100352, "dim": 4096, "depth": 32, "heads": 32, "ffn_dim": 11008,
+        "base": 5e5, "qk_norm": "all", "order": "reordered",
+    },
+    "mixtral-8x7b": {
+        "dim": 4096, "depth": 32, "heads": 32, "kv_heads": 8, "ffn_dim": 14336,
+        "context": 32768, "base": 1e6, "experts": 8, "eps": 1e-5,
+    },
+    "gpt-oss-20b": {
+        "vocabulary": 201088, "dim": 2880, "heads": 64, "kv_heads": 8, "head_dim": 64,
+        "ffn_dim": 2880, "context": 131072, "base": 1.5e5, "reach": "wf", "window": 128,
+        "scaling": "yarn:factor=32.0,context=4096,truncate=false", "biases": "qkvo",
+        "experts": 32, "k": 4, "activation": "clamped", "attention_sinks": True, "eps": 1e-5,
+    },
 }
+# fmt: on
 
 
 class Decoder(nn.Module):
