@@ -73,6 +73,12 @@ def test_kin_of_bert_answers_as_its_pipelines(kind, head, tmp_path):
         ("roberta", {"max_position_embeddings": 1}, "leaves no position"),
         ("gpt2", {"architectures": ["GPT2ForQuestionAnswering"]}, "unknown architectures of gpt2"),
         ("t5", {"architectures": ["T5ForQuestionAnswering"]}, "unknown architectures of t5"),
+        ("qwen3", {"rope_parameters": {"rope_type": "yarn"}}, "of type yarn lack 'factor'"),
+        ("qwen3", {"rope_scaling": {"type": "yarn", "factor": -2.0}}, "factor=-2.0 cannot be"),
+        ("gemma3_text", {"rope_parameters": {"full_attention": 3}}, "full_attention=3 cannot be"),
+        ("gemma2", {"query_pre_attn_scalar": 0}, "query_pre_attn_scalar=0 cannot be"),
+        ("modernbert", {"rope_parameters": {"full_attention": 4}}, "full_attention=4 cannot be"),
+        ("mixtral", {"num_experts_per_tok": 9}, "k=9 of experts=3"),
     ],
 )
 def test_other_kin_is_refused_by_name(tmp_path, kind, more, told):

@@ -29,7 +29,7 @@ HEADS = {"Gemma2ForCausalLM": "next", "Gemma2ForSequenceClassification": "classi
 """Our heads by the names of theirs."""
 
 READS = published_decoder.READS | published_rope.READS | {
-    "attention_bias": "flag", "query_pre_attn_scalar": "number", "sliding_window": "count?",
+    "attention_bias": "flag", "query_pre_attn_scalar": "count", "sliding_window": "count?",
     "attn_logit_softcapping": "number?", "final_logit_softcapping": "number?",
     "layer_types": "words?",
 }  # fmt: skip
@@ -87,7 +87,7 @@ def back(args: dict[str, Any], /) -> dict[str, Any]:
     scale = args["head_dim"] if args["scale"] is None else args["scale"] ** -2
     return published_rope.back(args) | {
         "tie_word_embeddings": args["tied"], "attention_bias": args["biases"] == "qkvo",
-        "query_pre_attn_scalar": round(scale, 6), "sliding_window": args["window"],
+        "query_pre_attn_scalar": round(scale), "sliding_window": args["window"],
         "attn_logit_softcapping": args["attention_cap"],
         "final_logit_softcapping": args["output_cap"], "layer_types": layer_types(args),
     }  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any
 
 from cartograd.architectures.pretrained import hf_gemma2, published_rope
 from cartograd.architectures.pretrained.hf_gemma2 import MODEL, NORMS, ONE_MORE, SIZES
-from cartograd.architectures.pretrained.published_config import shown
+from cartograd.architectures.pretrained.published_config import shown, typed
 from cartograd.architectures.pretrained.published_decoder import (
     answers,
     query_key_norms,
@@ -55,6 +55,8 @@ def spec(config: dict[str, Any], /) -> Spec:
 def _rotary(config: dict[str, Any]) -> dict[str, Any]:
     """The rotary positions of both sorts of layers, said apart (transformers 5) or not (before)."""
     said = config.get("rope_parameters") or {}
+    for part in PARTS:
+        typed("config.json: rope_parameters", part, said.get(part), "table?")
     whole, local = (said.get(part) or {} for part in PARTS)
     if set(said) - set(PARTS):
         whole, local = said, {}

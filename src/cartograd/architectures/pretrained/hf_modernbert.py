@@ -7,7 +7,7 @@ References:
 from typing import Any
 
 from cartograd.architectures.pretrained import hf_bert
-from cartograd.architectures.pretrained.published_config import shown
+from cartograd.architectures.pretrained.published_config import shown, typed
 from cartograd.architectures.pretrained.published_decoder import reach, windows
 from cartograd.architectures.pretrained.published_head import head_of, labels
 from cartograd.core.errors import UsageError
@@ -108,14 +108,18 @@ def spec(config: dict[str, Any], /) -> Spec:
 
 
 def _base(config: dict[str, Any], part: str, older: str) -> float:
-    said = (config.get("rope_parameters") or {}).get(part) or {}
+    said = (config.get("rope_parameters") or {}).get(part)
+    typed("config.json: rope_parameters", part, said, "table?")
+    said = said or {}
     for key, value in said.items():
         if key != "rope_theta" and not (key == "rope_type" and value == "default"):
             raise UsageError(
                 f"config.json: rope_parameters: {key}={shown(value)} of {part} is not understood "
                 "for modernbert"
             )
-    return float(said.get("rope_theta", config[older]))
+    base = said.get("rope_theta", config[older])
+    typed(f"config.json: rope_parameters: {part}", "rope_theta", base, "number")
+    return float(base)
 
 
 def back(args: dict[str, Any], /) -> dict[str, Any]:

@@ -69,6 +69,9 @@ def rotary(config: dict[str, Any], rope: dict[str, Any] | None = None, /) -> dic
         found["share"] = float(share)
     context = config["max_position_embeddings"]
     scaling = _scaling(rope, config, context)
+    for key, value in (scaling.args if scaling else {}).items():
+        if key in ("context", "factor") and not value > 0:
+            raise UsageError(f"config.json: rope_parameters: {key}={value} cannot be; above 0 can")
     if scaling is not None:
         _check_factors(config, scaling, found.get("share", 1.0))
         found["scaling"] = str(scaling)
