@@ -1,9 +1,12 @@
 """Ten keys of each family, changed one at a time: equal to transformers, or refused by name."""
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from cartograd.architectures.pretrained import published_config
 from cartograd.architectures.pretrained.hf import families, hf
+from cartograd.architectures.pretrained.published_back import folder_of
 from cartograd.core.errors import UsageError
 from tests.architectures.pretrained.published_folders import MODELS, both, change, write
 from tests.reference import Reference
@@ -497,3 +500,18 @@ def test_a_size_that_was_left_out_is_their_default(folders, tmp_path):
     folder = change(copied(folders("llama"), tmp_path), without=("num_hidden_layers",))
     with pytest.raises(UsageError, match="depth=32, and there are"):
         hf(folder)
+
+
+@pytest.mark.oracle("hf")
+@pytest.mark.parametrize(
+    "kind", ["qwen3", "qwen3_moe", "gemma2", "gemma3_text", "phi3", "smollm3", "olmo2", "mixtral",
+             "gpt_oss", "modernbert"]
+)  # fmt: skip
+def test_goes_back_as_its_own_family(folders, kind):
+    """Settings and tensors under the family's names, as they were."""
+    folder = folders(kind)
+    found, file = folder_of(hf(folder)), load_file(folder / "model.safetensors")
+    assert found.family == kind
+    assert found.tensors.keys() == file.keys()
+    for name, tensor in file.items():
+        torch.testing.assert_close(found.tensors[name].float(), tensor, rtol=0, atol=1e-6)
