@@ -6,7 +6,7 @@ Protocols, as in `core.protocols`: anything of the right shape is accepted.
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from cartograd.core.protocols import Writer
@@ -63,4 +63,18 @@ class RoundedCache(Protocol):
 
     def in_int8(self) -> None:
         """Keep what will be read so; nothing has been read yet."""
+        ...
+
+
+@runtime_checkable
+class Packs(Protocol):
+    """A model that reads texts one after the other in one row, none of which sees another."""
+
+    def packed(self, tokens: Int[Tensor, " n"], lengths: Sequence[int], /) -> Float[Tensor, "n v"]:
+        """Logits after each token.
+
+        Args:
+            tokens: of all texts.
+            lengths: how many each has.
+        """
         ...

@@ -3,6 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from cartograd.architectures.transformer.llama import LLaMA
 from cartograd.core.errors import UsageError
 from cartograd.engine.loop.fit import fit
 from cartograd.engine.optim.accumulation import shares
@@ -81,3 +82,23 @@ def test_logits_that_do_not_belong():
     tokens, targets = rows()
     with pytest.raises(UsageError, match=r"logits \(8, 7, 9\) do not belong to targets \(8,\)"):
         next(LabelTokens(model=reader()).losses((tokens, targets[:, 0])))
+
+
+@pytest.mark.law("label-tokens")
+def test_packed_is_filled_up():
+    torch.manual_seed(0)
+    model = LLaMA(vocabulary=9, dim=8, depth=1, heads=2, ffn_dim=12, context=8).double()
+    tokens, targets = rows()
+    targets[3] = IGNORED
+    found = []
+    for packed in (False, True):
+        (loss,) = LabelTokens(model=model, packed=packed).losses((tokens, targets))
+        mean = (loss.value * shares(loss)).sum()
+        found.append((mean, *torch.autograd.grad(mean, list(model.parameters()))))
+    assert loss.value.ndim == 1
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
+    objective = LabelTokens(model=reader(), packed=True)
+    with pytest.raises(UsageError, match="as llama; Sequential does not: leave it out"):
+        next(objective.losses((tokens, targets)))
+    assert next(objective.eval().losses((tokens, targets))).value.shape == tokens.shape

@@ -26,6 +26,8 @@ References:
 6738415616
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
@@ -36,6 +38,7 @@ from cartograd.architectures.transformer.block import Block
 from cartograd.architectures.transformer.cache import Cache, CachedDecoder, check_length
 from cartograd.architectures.transformer.feed_forward import FeedForward
 from cartograd.architectures.transformer.inference_form import InferenceForm, Maker
+from cartograd.architectures.transformer.packed import packed_block, places_of
 from cartograd.architectures.transformer.rotary import Rotary
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
@@ -55,6 +58,8 @@ CARD = Card(
         "gradients to 1e-10 in float64, with scaled rotary positions, groups, biases and windows",
         "law: read in pieces through the cache the logits are those of the whole, to 1e-6 in "
         "float32; padding at the left changes nothing",
+        "law: texts packed into one row are answered as each alone, to 1e-10 in float64, and so "
+        "are their gradients",
         "paper: 6,738,415,616 (7B) to 68,976,648,192 (Llama 2 70B) weights, ten published sizes",
     ),
     evidence={"arch/llama": ("test_published_sizes", "test_equals_transformers_with_gradients")},
@@ -211,6 +216,15 @@ class LLaMA(nn.Module):
         check_length(tokens.shape[1], self.context)
         places = torch.arange(tokens.shape[1], device=tokens.device)
         return self.norm(self._features(tokens, places, None))
+
+    def packed(self, tokens: Int[Tensor, " n"], lengths: Sequence[int], /) -> Float[Tensor, "n v"]:
+        """Logits of texts one after the other, none of which sees another (`core.inference`)."""
+        check_length(max(lengths), self.context)
+        rotary = self.rotary.turn(places_of(lengths, tokens.device))
+        x = self.embedding(tokens)[None]
+        for block in self.blocks:
+            x = packed_block(block, x, lengths=lengths, rotary=rotary, window=self.window)
+        return self._scores(self.norm(x))[0]
 
     def decoder(
         self, rows: int, capacity: int, /, *, starts: Int[Tensor, " b"] | None = None

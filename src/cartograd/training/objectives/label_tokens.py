@@ -27,11 +27,15 @@ References:
 
 from collections.abc import Iterator
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
+from cartograd.core.inference import Packs
 from cartograd.core.protocols import Batch, Loss
+from cartograd.core.signed import Signed
+from cartograd.data.dataset.text_batches import lengths
 from cartograd.training.losses.cross_entropy import cross_entropy
 from cartograd.training.regularization import terms
 
@@ -49,6 +53,7 @@ CARD = Card(
         "oracle: torch.nn.functional.cross_entropy with ignore_index and label_smoothing, loss and "
         "gradients to 1e-10 in float64",
         "law: accumulated batches of uneven length give the gradient of the full batch, to 1e-12",
+        "law: packed, the loss and its gradients are those of rows that are filled up, to 1e-12",
     ),
     evidence={"llm/pretrain": ("acceptance:gpt-shakespeare",)},
     renamed={"smoothing": "label_smoothing"},
@@ -65,25 +70,36 @@ class LabelTokens(nn.Module):
         model: gives logits, `b t k`.
         label_smoothing: share of the target spread evenly over all labels.
         penalty: penalty on the weights in training, e.g. `l2:weight=1e-4`.
+        packed: whether texts of a batch are trained on one after the other in one row, each up to
+            its last label and without attention to others, in the place of rows that are filled up.
     """
 
     def __init__(
-        self, *, model: nn.Module, label_smoothing: float = 0.0, penalty: str | None = None
+        self,
+        *,
+        model: nn.Module,
+        label_smoothing: float = 0.0,
+        penalty: str | None = None,
+        packed: bool = False,
     ):
         super().__init__()
         self.model = model
         self.players = {"model": model}
         self.label_smoothing = label_smoothing
         self.penalty = terms.penalty(penalty)
+        self.packed = packed
 
     def losses(self, batch: Batch, /) -> Iterator[Loss]:
         """One loss: that of each position; in evaluation also the share of right labels.
 
         Raises:
-            UsageError: the model does not give logits for each target.
+            UsageError: the model does not give logits for each target, or takes no packed texts.
         """
         *inputs, targets = batch
-        logits = self.model(*inputs)
+        if self.packed and self.training:
+            logits, targets = _packed(self.model, inputs, targets)
+        else:
+            logits = self.model(*inputs)
         if logits.shape[:-1] != targets.shape:
             raise UsageError(
                 f"label-tokens: logits {tuple(logits.shape)} do not belong to targets "
@@ -99,3 +115,24 @@ class LabelTokens(nn.Module):
         if not self.training:
             metrics["accuracy"] = (logits.argmax(-1) == targets)[counted].to(loss.dtype)
         yield Loss(loss, weight=counted.to(loss.dtype), metrics=metrics)
+
+
+def _packed(model: nn.Module, inputs: list[Tensor], targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits and labels of the rows one after the other, each up to its last label.
+
+    What comes after it changes nothing before it in a model that reads from left to right.
+
+    Raises:
+        UsageError: the model takes no packed texts.
+    """
+    inner = model.model if isinstance(model, Signed) else model
+    if not isinstance(inner, Packs) or len(inputs) != 1:
+        raise UsageError(
+            f"label-tokens:packed=true is for models that read texts packed in a row, "
+            f"as llama; {type(inner).__name__} does not: leave it out"
+        )
+    counts = lengths(targets, IGNORED).tolist()
+    rows = zip(inputs[0], targets, counts, strict=True)
+    parts = [(tokens[:count], labels[:count]) for tokens, labels, count in rows if count]
+    tokens, labels = (torch.cat(list(one)) for one in zip(*parts, strict=True))
+    return inner.packed(tokens, [count for count in counts if count]), labels
