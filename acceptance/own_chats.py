@@ -118,7 +118,7 @@ def own_chats(session: Session, /) -> Outcome:
     from cartograd.data.store import packages
 
     words = definitions(packages.where("wordnet"))
-    befores, afters, runs = list[Found](), list[Found](), list[Any]()
+    first, later, runs = list[Found](), list[Found](), list[Any]()
     for seed in session.seeds:
         chats, pages, swapped = (
             session.work / f"{name}-{seed}.jsonl" for name in ("chats", "pages", "swapped")
@@ -127,26 +127,24 @@ def own_chats(session: Session, /) -> Outcome:
         write_pages(pages, seed)
         write_swapped(swapped, chats)
         runs.append(session.train(TUNED, seed))
-        for found, target in ((befores, "smollm2"), (afters, str(runs[-1].folder))):
+        for found, target in ((first, "smollm2"), (later, str(runs[-1].folder))):
             found.append(_found(target, chats, swapped, pages))
-    told = zip(befores, afters, runs, strict=True)
-    lost = (math.exp(a.pages - b.pages) for b, a in zip(befores, afters, strict=True))
+    told = zip(first, later, runs, strict=True)
+    lost = (math.exp(a.pages - b.pages) for b, a in zip(first, later, strict=True))
     return Outcome(
         claim="SmolLM2-135M on 500 chats of one's own, by LoRA",
         command=TUNED,
-        measured=[round(one.answers, 3) for one in afters],
+        measured=[round(one.answers, 3) for one in later],
         asked=f"for each seed, answers to 100 held-out questions at least {BETTER} nats a token "
         f"likelier than before and {APART} likelier than answers to other questions; perplexity on "
         f"plain pages at most {KEPT} times that of before; {MINUTES} processor minutes",
         passed=all(reached(b, a, run.cpu) for b, a, run in told),
         unit="nats a token",
         beside={
-            "before": ", ".join(f"{one.answers:.3f}" for one in befores),
-            "answers to other questions, after": ", ".join(f"{one.swapped:.3f}" for one in afters),
-            "answers to other questions, before": ", ".join(
-                f"{one.swapped:.3f}" for one in befores
-            ),
-            "perplexity on pages, before": ", ".join(f"{math.exp(x.pages):.2f}" for x in befores),
+            "before": ", ".join(f"{one.answers:.3f}" for one in first),
+            "answers to other questions, after": ", ".join(f"{one.swapped:.3f}" for one in later),
+            "answers to other questions, before": ", ".join(f"{one.swapped:.3f}" for one in first),
+            "perplexity on pages, before": ", ".join(f"{math.exp(x.pages):.2f}" for x in first),
             "perplexity on pages, after, as a share": ", ".join(f"{one:.3f}" for one in lost),
         },
         cpu=[run.cpu for run in runs],

@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import nn
 
-from cartograd.core.errors import UsageError
 from cartograd.training.adapters.beside import changes, check_merges, merged
 from cartograd.training.adapters.qlora import BLOCK, LEVELS, FourBits, floats, qlora, rounded
 from tests.training.adapters.test_lora import learned
@@ -97,8 +96,7 @@ def test_names_stay_and_a_state_is_loaded_as_it_was():
     assert len(list(changes(model))) == 3
 
 
-def test_convolutions_are_refused():
+def test_convolutions_stay_floats():
     model = nn.Sequential(nn.Conv1d(3, 4, 1), nn.Linear(4, 4))
-    with pytest.raises(UsageError, match="0 is a convolution; name dense"):
-        qlora(model, rank=1)
-    assert qlora(model, rank=1, match="1") == ["1"]
+    assert qlora(model, rank=1) == ["0", "1"]
+    assert [type(one) for one in model] == [nn.Conv1d, FourBits]

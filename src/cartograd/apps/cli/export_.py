@@ -7,6 +7,9 @@ if it may not replace it.
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import Folder, Many, home
 
+PEFT = "peft"
+"""The format of adapters, which are no models by themselves."""
+
 
 def export_(
     target: str,
@@ -24,7 +27,8 @@ def export_(
     Args:
         target: a run or bundle folder, or an ONNX file.
         to: the format: onnx, optimised-onnx (as few operations as passes over the graph leave),
-            huggingface (a folder), torchvision, timm, or another of `cartograd list exporter`.
+            huggingface (a folder), torchvision, timm, or another of `cartograd list exporter`;
+            peft (a folder) of an adapter.
         out: the file or folder to write; by default in the run's folder, like model.onnx.
         check: run both on the bundle's own examples; print the largest difference, how many answers
             changed, and the times.
@@ -35,6 +39,15 @@ def export_(
     from cartograd.apps.load.target import as_bundle
     from cartograd.apps.verbs.export import export, place
 
+    if to == PEFT:
+        from cartograd.apps.verbs.export_adapter import export_adapter
+
+        written = export_adapter(target, out or f"{target}-peft")
+        if json:
+            output.emit({"target": target, "written": str(written)})
+        else:
+            output.lines([("written", str(written))])
+        return 0
     bundle = as_bundle(target)
     path = place(to, home(bundle), out)
     done = export(bundle, path, to=to, check=check, data=data, margin=margin)

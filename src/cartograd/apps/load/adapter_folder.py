@@ -97,7 +97,7 @@ def read_adapter(
     weights = plain_names(base.model.state_dict())
     missing = [name for name in said["tensors"] if name not in weights]
     if missing:
-        raise _another(folder, said, f"has no {missing[0]}")
+        raise another(folder, said, f"has no {missing[0]}")
     state = {name: weights[name] for name in said["tensors"]}
     learned = read_tensors(folder / "adapter.safetensors")
     with torch.random.fork_rng(devices=[]):
@@ -109,10 +109,10 @@ def read_adapter(
         except UsageError as error:
             if digest(state.items()) == said["digest"]:
                 raise
-            raise _another(folder, said, "has other weights") from error
+            raise another(folder, said, "has other weights") from error
     found = plain_names(model.model.state_dict())  # an adapter may have rounded the base's
     if digest((name, found[name]) for name in said["tensors"]) != said["digest"]:
-        raise _another(folder, said, "has other weights")
+        raise another(folder, said, "has other weights")
     model.tokenizer = base.tokenizer
     model.model = merged(model.model)
     return model.eval()
@@ -128,8 +128,8 @@ def _made(
     return model
 
 
-def _another(folder: Path, said: dict[str, Any], why: str) -> UsageError:
-    """That it is another base."""
+def another(folder: Path, said: dict[str, Any], why: str, /) -> UsageError:
+    """That what is there is another base than that of an adapter."""
     return UsageError(
         f"{folder} belongs to {said['base']} as it was, digest {said['digest'][:12]}; what is "
         f"there {why}. Give the one that it was trained on"

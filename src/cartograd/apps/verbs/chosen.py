@@ -26,6 +26,12 @@ RIGHT = ("class", "classes", "value")
 FINE = "adamw:lr=5e-5"
 """How a transformer that has learned is tuned by default."""
 
+BESIDE = "adamw:lr=1e-3"
+"""The same where what learns stands beside its weights: it begins at nothing, and has to move."""
+
+TIMES = 3
+"""Most epochs by default of a transformer that can write already."""
+
 
 def chosen_for(
     model: Signed, data: Dataset, settings: Mapping[str, Setting], /, *, fine: bool
@@ -48,11 +54,14 @@ def chosen_for(
     size = min(usual, examples)
     per_epoch = -(-examples // said.get("batch_size", size))
     epochs = min(40, max(5, round(STEPS / per_epoch)))
+    if fine and data.signature.task.generated:
+        epochs = TIMES
+    tuned = BESIDE if said.get("adapter") else FINE
     warm = said.get("epochs", epochs) * per_epoch >= 100
     return (
         {
             "objective": objective,
-            "optimizer": "sgd:lr=1" if rule else FINE if fine else "adamw:lr=3e-3",
+            "optimizer": "sgd:lr=1" if rule else tuned if fine else "adamw:lr=3e-3",
             "schedule": None if rule else "cosine:warmup=0.1" if warm else "cosine",
             "epochs": epochs,
             "batch_size": size,

@@ -34,8 +34,8 @@ from cartograd.apps.verbs.written_texts import (
     check_writes,
     is_of_texts,
     measured,
+    texts_of,
     usual_of_texts,
-    written,
 )
 from cartograd.apps.verbs.yardstick import beside_evaluation, spared, to_be_found
 from cartograd.core.build import build
@@ -95,7 +95,8 @@ def evaluate(
         device: `auto`, `cpu`, `cuda` or `mps`.
 
     Metrics of texts (BLEU, chrF) are of what a translator writes by itself, token by token, where
-    the others are of the next token after the right ones.
+    the others are of the next token after the right ones; of a language model on chats, of the last
+    answer in each (`metrics=["rouge-l"]`).
 
     Raises:
         UsageError: the target is no model, the data does not fit it, or a metric is unknown or
@@ -133,7 +134,7 @@ def evaluate(
         told = of_anomalies(Generative(model, device=device), found, normal)
         values[ANOMALIES], intervals[ANOMALIES], doubts[ANOMALIES] = told
     batches = examples.batches(batch_size=min(batch_size, at_once(model.signature)), shuffle=False)
-    texts = written(model, batches, device=device) if of_texts else ()
+    texts = texts_of(model, examples, batches, device=device) if of_texts else ()
     for name in of_texts:
         values[name], intervals[name], doubts[name] = measured(name, texts)
     single = next(iter(examples.select([0]).batches(shuffle=False).epoch(0, seed=0)))[:-1]

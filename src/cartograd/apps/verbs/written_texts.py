@@ -9,6 +9,7 @@ from torch import Tensor
 from cartograd.apps.answers.writer import answered, writes
 from cartograd.apps.load.target import name_of
 from cartograd.apps.results.evaluation import Text
+from cartograd.apps.verbs.chat_answers import chat_answers, goes_on
 from cartograd.core import registry
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
@@ -16,6 +17,7 @@ from cartograd.core.eval_mode import evaluating
 from cartograd.core.protocols import Batches
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
+from cartograd.data.dataset.dataset import Examples
 from cartograd.engine.device.device import pick
 
 ROOM = 2
@@ -51,11 +53,30 @@ def check_writes(model: Signed, metrics: Sequence[str], /) -> None:
     Raises:
         UsageError: it does not answer with texts, or cannot write or read them.
     """
-    if not writes(model):
+    if not writes(model) and not goes_on(model):
         raise UsageError(
             f"{metrics[0]} measures the texts that a model answers with; {name_of(model)} (task "
             f"{model.signature.task.name}) writes none; choose another metric"
         )
+
+
+def texts_of(
+    model: Signed, examples: Examples, batches: Batches, /, *, device: str = "auto"
+) -> tuple[Text, ...]:
+    """What a model writes for examples: a translator its answers, a language model those of chats.
+
+    Args:
+        model: with its signature and tokenizer.
+        examples: chats, of a language model.
+        batches: the same examples.
+        device: where to compute.
+
+    Raises:
+        UsageError: it is a language model, and these are no chats.
+    """
+    if not writes(model):
+        return chat_answers(model, examples)
+    return written(model, batches, device=device)
 
 
 def written(model: Signed, batches: Batches, /, *, device: str = "auto") -> tuple[Text, ...]:

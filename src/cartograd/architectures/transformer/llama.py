@@ -223,6 +223,7 @@ class LLaMA(nn.Module):
         rotary = self.rotary.turn(places_of(lengths, tokens.device))
         x = self.embedding(tokens)[None]
         for block in self.blocks:
+            assert isinstance(block, Block)
             x = packed_block(block, x, lengths=lengths, rotary=rotary, window=self.window)
         return self._scores(self.norm(x))[0]
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from cartograd.architectures.transformer.attention import MultiHeadAttention, attend
 from cartograd.architectures.transformer.block import Block
@@ -30,7 +30,7 @@ def places_of(lengths: Sequence[int], device: torch.device, /) -> Int[Tensor, " 
 
 
 def packed_block(
-    block: nn.Module,
+    block: Block,
     x: Float[Tensor, "1 n d"],
     /,
     *,
@@ -41,13 +41,12 @@ def packed_block(
     """What a block with its norms before its parts makes of texts in one row.
 
     Args:
-        block: a `Block`.
+        block: of a decoder.
         x: positions.
         lengths: of the texts.
         rotary: applies rotary positions, which restart with each text.
         window: how far a position attends.
     """
-    assert isinstance(block, Block)
     y = _attended(block.attention, block.attention_norm(x), lengths, rotary, window)
     x = x + block.dropout(y)
     return x + block.dropout(block.feed_forward(block.feed_forward_norm(x)))

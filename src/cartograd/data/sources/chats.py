@@ -40,6 +40,7 @@ CARD = Card(
     name="chats",
     kind="data",
     entry="chats",
+    nodes=("llm/instruct",),
     title="Chats in JSON lines",
     zh="对话数据（JSON Lines）",
     paper="Training language models to follow instructions with human feedback",
@@ -52,6 +53,8 @@ CARD = Card(
         "and what is learned is what the answers say",
         "law: copies of a chat are in one part",
     ),
+    evidence={"llm/instruct": ("test_held_out_questions_are_answered_better_than_before",)},
+    missing={"llm/instruct": "a published model on chats of somebody's, over seeds"},
     tiny={"vocabulary": 280, "context": 64},
 )
 

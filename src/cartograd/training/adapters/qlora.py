@@ -10,8 +10,8 @@ layer is called, forward and backward; what learns beside it are floats.
 Shapes: those of the layer.
 
 Departures: scales are float32, without the second quantisation of the paper (4.5 bits a weight,
-not 4.1). Only dense layers; embeddings and norms stay. In files a weight stands as the float that
-it counts for.
+not 4.1). Only dense layers are rounded; convolutions get a change beside their floats. In files a
+weight stands as the float that it counts for.
 
 References:
     Tim Dettmers, Artidoro Pagnoni, Ari Holtzman, Luke Zettlemoyer. QLoRA: efficient finetuning of
@@ -32,7 +32,6 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from cartograd.core.card import Card
-from cartograd.core.errors import UsageError
 from cartograd.training.adapters.beside import places, put_beside
 from cartograd.training.adapters.lora import LowRank, check_rank
 
@@ -176,19 +175,15 @@ def qlora(
         The names of the layers.
 
     Raises:
-        UsageError: no layer fits, one is a convolution, there are changes already, or the rank is
-            above that of all of their weights.
+        UsageError: no layer fits, there are changes already, or the rank is above that of all of
+            their weights.
     """
 
     def change(layer: nn.Module) -> LowRank:
         return LowRank(layer, rank=rank, scale=(alpha or rank) / rank, dropout=dropout)
 
-    layers = places(model, match=match)
-    other = next((name for name, one in layers.items() if not isinstance(one, nn.Linear)), None)
-    if other is not None:
-        raise UsageError(
-            f"qlora keeps dense layers in four bits, and {other} is a convolution; name dense "
-            "ones by match=, or take adapter=lora"
-        )
-    check_rank(layers, rank)
-    return put_beside(model, change, match=match, small=FourBits)
+    def small(layer: nn.Module) -> nn.Module:
+        return FourBits(layer) if isinstance(layer, nn.Linear) else layer
+
+    check_rank(places(model, match=match), rank)
+    return put_beside(model, change, match=match, small=small)
