@@ -98,6 +98,7 @@ def test_what_is_chosen_where_nobody_says(runs):
     assert planned(str(base.folder), other).value("optimizer") == "adamw:lr=5e-5"
 
 
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
 @pytest.mark.parametrize("adapter", ["lora:rank=4,alpha=6,match=*attention*", "dora:rank=2"])
 def test_peft_answers_the_same_from_the_exported_adapter(runs, tmp_path, adapter):
     base, _, other = runs
