@@ -64,7 +64,7 @@ FIRST, FEWEST = 30, 5
 CHATS = ("messages", "conversations")
 """Keys under which a line of JSON holds a chat."""
 
-INSTRUCTED = {"instruction", "output"}
+INSTRUCTED = ({"instruction", "output"}, {"prompt", "completion"})
 """Keys of a line of JSON that is an instruction and what follows it."""
 
 TARGETS = frozenset(
@@ -152,7 +152,9 @@ def _are_chats(path: Path) -> bool:
         return False
     if not isinstance(line, dict):
         return False
-    return any(isinstance(line.get(key), list) for key in CHATS) or line.keys() >= INSTRUCTED
+    return any(isinstance(line.get(key), list) for key in CHATS) or any(
+        line.keys() >= keys for keys in INSTRUCTED
+    )
 
 
 def _of_json(path: Path) -> str:
