@@ -234,4 +234,4 @@ def _text(value: Any, where: str, key: str) -> str:
     texts = [one.get("text") if isinstance(one, dict) else one for one in parts]
     if not all(isinstance(one, str) for one in texts):
         raise UsageError(f"{where}: {key} is no text; expected text alone, without other parts")
-    return "".join(texts)
+    return "".join(map(str, texts))

@@ -234,7 +234,9 @@ def kept_names(model: nn.Module, /) -> tuple[list[str], list[str]]:
 def _added(layer: nn.Module, given: tuple[Tensor, ...], said: Tensor) -> Tensor:
     change = layer.get_submodule(SLOT)
     if isinstance(change, Rescales):
-        return change.rescaled(said, *given, layer.weight, layer.bias)
+        weight, bias = layer._parameters["weight"], layer._parameters.get("bias")
+        assert weight is not None
+        return change.rescaled(said, given[0], weight, bias)
     return said + change(*given)
 
 

@@ -101,21 +101,33 @@ class FourBits(nn.Module):
         """The layer with its weight in floats."""
         made = nn.Linear(self.in_features, self.out_features, bias=False, device="meta")
         made.weight = nn.Parameter(self.weight.clone(), requires_grad=False)
-        made.bias = self.bias
+        made.bias = self._parameters.get("bias")
         return made.train(self.training)
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)
         destination[f"{prefix}weight"] = self.weight
 
-    def _load_from_state_dict(self, state: Any, prefix: str, *more: Any) -> None:
-        weight = state.pop(f"{prefix}weight", None)
+    def _load_from_state_dict(
+        self,
+        state_dict: Any,
+        prefix: str,
+        local_metadata: Any,
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
+        weight = state_dict.pop(f"{prefix}weight", None)
         if weight is None:
-            more[2].append(f"{prefix}weight")
+            missing_keys.append(f"{prefix}weight")
         else:
             codes, scales = rounded(weight.to(self.scales.dtype))
-            self.codes.copy_(codes), self.scales.copy_(scales)
-        super()._load_from_state_dict(state, prefix, *more)
+            self.codes.copy_(codes)
+            self.scales.copy_(scales)
+        super()._load_from_state_dict(
+            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+        )
 
 
 class _Product(torch.autograd.Function):
@@ -129,8 +141,8 @@ class _Product(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
-        (dy,) = grads
-        return dy @ floats(*ctx.saved_tensors, ctx.shape).to(dy.dtype), None, None, None
+        (dy,), (codes, scales) = grads, ctx.saved_tensors
+        return dy @ floats(codes, scales, ctx.shape).to(dy.dtype), None, None, None
 
 
 def rounded(weight: Float[Tensor, "d2 d"], /) -> tuple[Shaped[Tensor, " n"], Float[Tensor, " m"]]:
