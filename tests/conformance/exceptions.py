@@ -70,6 +70,10 @@ EXPECTED = {
     ("soap", "test_a_rule_leads_downhill"): _DIRECTIONS,
     ("soap", "test_a_training_run_finds_it_by_name"): _DIRECTIONS,
     ("step", "test_activation_gradient"): "a step is flat: why the perceptron needs its own rule",
+    (
+        "preferences",
+        "test_an_epoch_holds_each_example_once",
+    ): "each batch holds both answers of its pairs",
     ("words", "test_an_epoch_holds_each_example_once"): "windows are of a width drawn anew",
     (
         "jukebox",

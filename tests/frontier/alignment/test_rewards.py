@@ -41,7 +41,7 @@ def test_what_is_no_number_is_refused_with_its_prompt(given, message):
 
 def test_unknown_rewards():
     with pytest.raises(UsageError, match="did you mean 'length'"):
-        reward_of("lenght")
+        reward_of("lenght")  # codespell:ignore lenght
 
 
 def test_code_has_to_be_allowed(tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset
+from cartograd.data.dataset.preference_rows import has_pairs
 
 STEPS = 600
 """Default number of steps of a run; between 5 and 40 epochs."""
@@ -117,7 +118,9 @@ def own_objective(model: Signed, /) -> str:
 
 
 def _objective(model: Signed, data: Dataset) -> str:
-    """The objective of the model's card, or the default of the data's task."""
+    """That of pairs of answers, of the model's card, or the default of the data's task."""
+    if has_pairs(data):
+        return "preference"
     own, task = own_objective(model), data.signature.task
     if own and task.takes(own):
         card = _card(model)

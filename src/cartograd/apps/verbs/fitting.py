@@ -8,9 +8,13 @@ from cartograd.core.signed import Signed
 from cartograd.core.task import Task, find
 from cartograd.core.task import names as names_of_tasks
 from cartograd.data.dataset.dataset import Dataset
+from cartograd.data.dataset.preference_rows import has_pairs
 from cartograd.data.dataset.seen_classes import only_class
 from cartograd.engine.loop.probe import shapes, unchanged
 from cartograd.engine.loop.rehearsal import explained
+
+ON_PAIRS = ("preference", "grpo", "ppo")
+"""Objectives that take pairs of answers, or the prompts of these."""
 
 
 def check_objective(name: str, task: Task, data: Dataset, /) -> None:
@@ -20,6 +24,7 @@ def check_objective(name: str, task: Task, data: Dataset, /) -> None:
         UsageError: it learns values where there are classes, or the other way round, one answer
             for an example where each position has one, or to tell classes apart where there is one.
     """
+    _check_pairs(name, data)
     others = [other for other in map(find, names_of_tasks()) if other.objective == name]
     alone = only_class(data)
     if alone is not None:
@@ -35,6 +40,24 @@ def check_objective(name: str, task: Task, data: Dataset, /) -> None:
         raise UsageError(
             f"objective={name} learns the task {usual.name!r} and {data.name} is for the task "
             f"{task.name!r}; leave it out{instead}, or take other data"
+        )
+
+
+def _check_pairs(name: str, data: Dataset) -> None:
+    """Refuse pairs of answers for what takes none, and the other way round.
+
+    Raises:
+        UsageError: they do not belong together.
+    """
+    if has_pairs(data) and name not in ON_PAIRS:
+        raise UsageError(
+            f"{data.name} has pairs of answers, which objective={name} does not compare; leave it "
+            f"out, or take one of {', '.join(ON_PAIRS)}"
+        )
+    if name == "preference" and not has_pairs(data):
+        raise UsageError(
+            f"objective=preference compares pairs of answers, and {data.name} has none; take "
+            "preferences:FILE.jsonl"
         )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from cartograd.core.errors import UsageError
@@ -18,7 +18,6 @@ from cartograd.data.dataset.augment import Chain
 from cartograd.data.dataset.dataset import Split
 from cartograd.data.dataset.plan import Plan
 from cartograd.data.dataset.text_batches import TextBatches
-from cartograd.data.text.vocabularies import PADDING
 
 
 @dataclass(frozen=True)
@@ -29,11 +28,15 @@ class PreferencePairs:
         better: prompts with the better answer, and the labels of its tokens.
         worse: the same prompts with the worse one, as tokens `n t`; empty where there is none.
         labels: of both, `n 2 t`; -100 where nothing counts.
+        margins: how much better; none where nobody said so.
+        compared: whether batches are of pairs, or of the better answers and their labels.
     """
 
     better: Split
     worse: Int[Tensor, "n t"]
     labels: Int[Tensor, "n 2 t2"]
+    margins: Float[Tensor, " n"] | None = None
+    compared: bool = True
 
     @property
     def signature(self) -> Signature:
@@ -73,7 +76,9 @@ class PreferencePairs:
     def pairs(self, indices: Int[Tensor, " b"] | Sequence[int], /) -> "PreferencePairs":
         """Some of the pairs."""
         index = torch.as_tensor(indices, dtype=torch.int64)
-        return PreferencePairs(self.better.select(index), self.worse[index], self.labels[index])
+        margins = None if self.margins is None else self.margins[index]
+        chosen = self.better.select(index), self.worse[index], self.labels[index]
+        return PreferencePairs(*chosen, margins, self.compared)
 
     def batches(
         self,
@@ -83,13 +88,18 @@ class PreferencePairs:
         drop_last: bool = False,
         augment: Chain | None = None,
     ) -> Batches:
-        """The pairs as batches `(better, worse, labels)`, pairs of about one length together.
+        """The pairs as batches `(better, worse, labels)`, with pairs of about one length together.
 
         Raises:
             UsageError: texts are to be augmented.
         """
         if augment:
             raise UsageError("pairs of answers cannot be augmented; leave augment= out")
+        if not self.compared:
+            return self.better.batches(
+                batch_size=batch_size, shuffle=shuffle, drop_last=drop_last, augment=augment
+            )
         plan = Plan(len(self), batch_size, shuffle, drop_last)
-        texts = [(self.better.stored, PADDING), (self.worse, PADDING)]
+        padding = self.signature.input.padding_id or 0
+        texts = [(self.better.stored, padding), (self.worse, padding)]
         return TextBatches(texts, self.labels, plan)

@@ -12,6 +12,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.data.dataset.chat_rows import has_chats, reread
 from cartograd.data.dataset.dataset import Dataset, Examples, Split
+from cartograd.data.dataset.preference_rows import has_pairs, reread_pairs
 from cartograd.data.dataset.splits import assign
 from cartograd.data.dataset.tensors import assemble
 from cartograd.data.dataset.text_batches import IGNORED
@@ -137,6 +138,8 @@ def respelt(
     """
     if has_chats(data):
         return reread(data, tokenizer, port, longest=longest)
+    if has_pairs(data):
+        return reread_pairs(data, tokenizer, port, longest=longest)
     if data.tokenizer == tokenizer:
         return data
     tokenizer.check(port)

@@ -87,7 +87,7 @@ def parse_chats(text: str, /, *, source: str) -> Chats:
     Raises:
         UsageError: a line is no JSON, of none of the shapes, or has an unknown role; it is named.
     """
-    unit, objects = _objects(text, source)
+    unit, objects = objects_of(text, source)
     talks, places, shapes = list[Talk](), list[int](), Counter[str]()
     empty, unanswered = list[int](), list[int]()
     for number, one in objects:
@@ -113,7 +113,7 @@ def _answers(talk: tuple[Message, ...]) -> list[str]:
     return [one["content"] for one in talk if one["role"] == ANSWERS]
 
 
-def _objects(text: str, source: str) -> tuple[str, list[tuple[int, dict[str, Any]]]]:
+def objects_of(text: str, source: str) -> tuple[str, list[tuple[int, dict[str, Any]]]]:
     """What is counted, and each object with its number."""
     if text.lstrip()[:1] == "[":
         whole = _json(text, source)
@@ -153,25 +153,25 @@ def _shape(one: Mapping[str, Any], where: str) -> str:
 
 
 def _messages(one: Mapping[str, Any], where: str) -> Talk:
-    return _turns(one["messages"], where, role="role", content="content")
+    return turns_of(one["messages"], where, role="role", content="content")
 
 
 def _conversations(one: Mapping[str, Any], where: str) -> Talk:
     turns = one["conversations"]
     first = turns[0] if isinstance(turns, list) and turns else {}
     if isinstance(first, dict) and "role" in first:  # as OpenAI's, under the other name
-        return _turns(turns, where, role="role", content="content")
-    talk = _turns(turns, where, role="from", content="value")
+        return turns_of(turns, where, role="role", content="content")
+    talk = turns_of(turns, where, role="from", content="value")
     system = one.get("system")
     return ({"role": "system", "content": system}, *talk) if isinstance(system, str) else talk
 
 
 def _instruction(one: Mapping[str, Any], where: str) -> Talk:
-    asked, more = (_text(one.get(key), where, key) for key in ("instruction", "input"))
-    answer = _text(one.get("output", one.get("response")), where, "output")
+    asked, more = (text_of(one.get(key), where, key) for key in ("instruction", "input"))
+    answer = text_of(one.get("output", one.get("response")), where, "output")
     asked = "\n\n".join(part for part in (asked, more) if part)
     talk = {"role": "user", "content": asked}, {"role": ANSWERS, "content": answer}
-    system = _text(one.get("system"), where, "system")
+    system = text_of(one.get("system"), where, "system")
     return ({"role": "system", "content": system}, *talk) if system else talk
 
 
@@ -183,13 +183,13 @@ def _prompt(one: Mapping[str, Any], where: str) -> Talk:
 def _side(said: Any, where: str, role: str) -> tuple[Message, ...]:
     """Messages, or one of a role."""
     if isinstance(said, list):
-        return _turns(said, where, role="role", content="content")
+        return turns_of(said, where, role="role", content="content")
     key = "completion" if role == ANSWERS else "prompt"
-    return ({"role": role, "content": _text(said, where, key)},)
+    return ({"role": role, "content": text_of(said, where, key)},)
 
 
 def _document(one: Mapping[str, Any], where: str) -> Talk:
-    return _text(one["text"], where, "text")
+    return text_of(one["text"], where, "text")
 
 
 SHAPES: dict[str, tuple[str, Callable[[Mapping[str, Any], str], Talk]]] = {
@@ -202,7 +202,7 @@ SHAPES: dict[str, tuple[str, Callable[[Mapping[str, Any], str], Talk]]] = {
 """The key that tells a shape, what it is called, and what reads it."""
 
 
-def _turns(turns: Any, where: str, *, role: str, content: str) -> tuple[Message, ...]:
+def turns_of(turns: Any, where: str, *, role: str, content: str) -> tuple[Message, ...]:
     """Messages of a list, with the roles that templates know.
 
     Raises:
@@ -216,11 +216,11 @@ def _turns(turns: Any, where: str, *, role: str, content: str) -> tuple[Message,
         known = ROLES.get(said.casefold()) if isinstance(said, str) else None
         if known is None:
             raise unknown(f"{role} of message {number} of {where}:", str(said), tuple(ROLES))
-        talk.append({"role": known, "content": _text(turn.get(content), where, content)})
+        talk.append({"role": known, "content": text_of(turn.get(content), where, content)})
     return tuple(talk)
 
 
-def _text(value: Any, where: str, key: str) -> str:
+def text_of(value: Any, where: str, key: str) -> str:
     """A text, or the texts of a list of parts; nothing for None.
 
     Raises:

@@ -77,6 +77,7 @@ CARD = Card(
     evidence={"llm/rlhf": ("test_the_count_of_a_letter_rises_threefold_at_bounded_divergence",)},
     tiny={"reward": "letter-4", "generations": 4, "length": 4},
     missing={"llm/rlhf": "a published model's reward that rises"},
+    settings={"optimizer": "adamw:lr=1e-4", "epochs": 3},
     logs={"reward": "higher", "kl": "lower"},
 )
 

@@ -70,6 +70,7 @@ CARD = Card(
         ),
     },
     missing={"llm/rlhf": "a published model's accuracy on held-out pairs"},
+    settings={"optimizer": "adamw:lr=1e-4", "epochs": 3},
     logs={"accuracy": "higher", "margin": "higher", "kl": "lower"},
 )
 

@@ -1,0 +1,82 @@
+"""Aligning a language model by the command's own function: pairs, adapters, rewards, refusals."""
+
+import json
+
+import pytest
+
+import cartograd as cg
+from cartograd.core.errors import UsageError
+
+SMALL = "llama:dim=16,depth=1,heads=2,ffn_dim=32,context=64"
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    path = tmp_path_factory.mktemp("pairs") / "liked.jsonl"
+    rows = [
+        {"prompt": f"Is {i} odd?", "chosen": "Yes, it is.", "rejected": "Who cares?"}
+        for i in range(40)
+    ]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    return f"preferences:{path},vocabulary=280,context=64"
+
+
+@pytest.fixture(scope="module")
+def base(pairs, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("base") / "run"
+    return cg.train(
+        SMALL, pairs, folder=folder, epochs=2, batch_size=8, optimizer="adamw:lr=3e-3", seed=100
+    )
+
+
+def test_pairs_are_learned_by_dpo_where_nobody_says_otherwise(base):
+    last = base.history[-1]
+    assert last["valid/accuracy"] == 1
+    assert last["valid/margin"] > 0.1
+    assert 0 < last["valid/kl"] < 1
+    assert "perplexity" in json.dumps(cg.load(base.folder).metrics)
+
+
+def test_an_adapter_begins_where_its_base_is(base, pairs, tmp_path):
+    run = cg.train(
+        str(base.folder), pairs, folder=tmp_path / "run", adapter="lora:rank=2,match=*attention*",
+        epochs=1, batch_size=8, objective="preference:loss=ipo", optimizer="adamw:lr=1e-2",
+    )  # fmt: skip
+    assert run.history[-1]["train/kl"] < 0.1
+    assert run.history[-1]["valid/accuracy"] == 1
+    assert (tmp_path / "run/adapter").is_dir()
+
+
+def test_a_reward_is_raised_on_the_prompts_of_pairs(base, pairs, tmp_path):
+    run = cg.train(
+        str(base.folder), pairs, folder=tmp_path / "run", epochs=1, batch_size=8,
+        objective="grpo:reward=letter-s,generations=4,length=6", optimizer="adamw:lr=1e-3",
+    )  # fmt: skip
+    assert run.history[-1]["valid/reward"] >= 0
+    assert {"train/reward", "train/kl", "train/clipped"} <= set(run.history[-1])
+
+
+@pytest.mark.parametrize(
+    ("objective", "message"),
+    [
+        ("label-tokens", "which objective=label-tokens does not compare"),
+        ("preference:loss=dop", "did you mean 'dpo'"),
+        ("grpo:reward=lenght", "did you mean 'length'"),  # codespell:ignore lenght
+        ("ppo:reward=nowhere:please", "give --import nowhere if you trust it"),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_anything_is_written(
+    objective, message, pairs, tmp_path
+):
+    with pytest.raises(UsageError, match=message):
+        cg.train(SMALL, pairs, folder=tmp_path / "run", objective=objective)
+    assert not (tmp_path / "run").exists()
+
+
+def test_pairs_are_needed(tmp_path):
+    (tmp_path / "a.txt").write_text("abcd" * 600)
+    with pytest.raises(UsageError, match="compares pairs of answers"):
+        cg.train(
+            "gpt:dim=8,depth=1,heads=2", f"text:{tmp_path / 'a.txt'},window=16",
+            folder=tmp_path / "run", objective="preference",
+        )  # fmt: skip
