@@ -257,7 +257,10 @@ ROWS = {
     "cbow": windows, "certified-training": bounded, "consistency-distillation": noises,
     "ctc": spelled, "detect": boxed, "factorise": rated,
     **dict.fromkeys(("bpr", "in-batch-softmax", "rank-items"), taken),
-    "forecast": series, **dict.fromkeys(("grpo", "ppo"), asked), "preference": compared,
+    "forecast": series,
+    **dict.fromkeys(("grpo", "ppo"), asked),
+    **dict.fromkeys(("bradley-terry", "preference"), compared),
+
     "cyclegan-game": domains, "denoising": noises, "likelihood": themselves,
     "learn-prototypes": framed,
     "latent-denoising": captioned,
@@ -267,6 +270,8 @@ ROWS = {
     "wgan-gp": noises,
 }  # fmt: skip
 MODELS = {
+    "bradley-terry": "decoder-classifier:classes=1,"
+    'decoder="gpt:context=16,dim=8,heads=2,depth=1,dropout=0.0"',
     "cbow": "word2vec:dim=8", "crf": "bilstm-crf:dim=8", "skip-gram": "word2vec:dim=8",
     "consistency-distillation": "consistency:width=4",
     "denoising": "flow-matching:width=4", "likelihood": "real-nvp:depth=2,widths=[8]",

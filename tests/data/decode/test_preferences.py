@@ -32,14 +32,14 @@ def test_shapes_of_pairs(row):
     assert found.told == ["1 pairs of answers"]
 
 
-def test_documents_margins_and_single_answers():
+def test_documents_and_single_answers():
     found = parsed(
-        {"chosen": "one", "rejected": "two", "margin": 1.5},
+        {"chosen": "one", "rejected": "two"},
         {"prompt": "Hi", "completion": "Hello!", "label": True},
         {"prompt": "Hi", "completion": "What?", "label": False},
     )
     first, second, third = found.liked
-    assert (first.better, first.worse, first.margin) == ("one", "two", 1.5)
+    assert (first.better, first.worse) == ("one", "two")
     assert (second.better, second.worse) == ((USER, ANSWER), None)
     assert (third.better, third.worse) == (None, (USER, OTHER))
     assert found.told == ["1 pairs of answers, 2 single answers"]
@@ -63,7 +63,6 @@ def test_what_says_nothing_is_left_out_and_counted():
     [
         ({"chosen": "a"}, "liked, line 1 has the keys chosen; expected chosen with rejected"),
         ({"completion": "a", "label": "good"}, "label is 'good'; expected true or false"),
-        ({"chosen": "a", "rejected": "b", "margin": "x"}, "margin is 'x'; expected a number"),
         ({"chosen": [USER], "rejected": [ANSWER]}, "chosen ends with a message of user"),
         ({"chosen": [{"role": "boss", "content": "a"}], "rejected": [ANSWER]}, "boss"),
         ({"prompt": "Hi", "chosen": 3, "rejected": "b"}, "assistant is no text"),

@@ -13,7 +13,7 @@ from cartograd.data.dataset.seen_classes import only_class
 from cartograd.engine.loop.probe import shapes, unchanged
 from cartograd.engine.loop.rehearsal import explained
 
-ON_PAIRS = ("preference", "grpo", "ppo")
+ON_PAIRS = ("preference", "bradley-terry", "grpo", "ppo")
 """Objectives that take pairs of answers, or the prompts of these."""
 
 

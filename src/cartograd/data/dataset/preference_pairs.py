@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
 from cartograd.core.errors import UsageError
@@ -28,14 +28,12 @@ class PreferencePairs:
         better: prompts with the better answer, and the labels of its tokens.
         worse: the same prompts with the worse one, as tokens `n t`; empty where there is none.
         labels: of both, `n 2 t`; -100 where nothing counts.
-        margins: how much better; none where nobody said so.
         compared: whether batches are of pairs, or of the better answers and their labels.
     """
 
     better: Split
     worse: Int[Tensor, "n t"]
     labels: Int[Tensor, "n 2 t2"]
-    margins: Float[Tensor, " n"] | None = None
     compared: bool = True
 
     @property
@@ -76,9 +74,8 @@ class PreferencePairs:
     def pairs(self, indices: Int[Tensor, " b"] | Sequence[int], /) -> "PreferencePairs":
         """Some of the pairs."""
         index = torch.as_tensor(indices, dtype=torch.int64)
-        margins = None if self.margins is None else self.margins[index]
         chosen = self.better.select(index), self.worse[index], self.labels[index]
-        return PreferencePairs(*chosen, margins, self.compared)
+        return PreferencePairs(*chosen, self.compared)
 
     def batches(
         self,

@@ -144,20 +144,18 @@ def reread_pairs(
 
 def kept_pairs(found: Preferences, /) -> Table:
     """Pairs as a table that keeps them."""
-    cells = [
-        [json.dumps([one.better, one.worse, one.margin], ensure_ascii=False)] for one in found.liked
-    ]
+    cells = [[json.dumps([one.better, one.worse], ensure_ascii=False)] for one in found.liked]
     return Table(found.source, HEADER, cells, found.lines, unit=found.unit)
 
 
 def liked_of(cell: str, /) -> Liked:
     """What a cell keeps.
 
-    >>> liked_of('["a", null, 0.0]')
-    Liked(better='a', worse=None, margin=0.0)
+    >>> liked_of('["a", null]')
+    Liked(better='a', worse=None)
     """
-    better, worse, margin = json.loads(cell)
-    return Liked(_as_talk(better), _as_talk(worse), margin)
+    better, worse = json.loads(cell)
+    return Liked(_as_talk(better), _as_talk(worse))
 
 
 def _as_talk(one: Any) -> Talk | None:
@@ -189,10 +187,7 @@ def _part(pairs: list[Pair], table: Table, signature: Signature, compared: bool)
     kept = table.select(some)
     names = [f"{table.unit} {line}" for line in kept.lines]
     better = Split(padded(first, fill=fill), one, signature, names, table=kept)
-    margins = torch.tensor([liked_of(cell).margin for (cell,) in kept.rows])
-    return PreferencePairs(
-        better, padded(second, fill=fill), torch.stack(both, 1), margins, compared
-    )  # fmt: skip
+    return PreferencePairs(better, padded(second, fill=fill), torch.stack(both, 1), compared)
 
 
 def _signature(tokenizer: Tokenizer, port: Port, vocabulary: int) -> Signature:

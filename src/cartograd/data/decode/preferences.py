@@ -6,7 +6,7 @@ r"""Preferences in files: pairs of answers, of which one was liked better, or si
     {"chosen": "a text", "rejected": "another"}                            plain documents
     {"prompt": "Hi", "completion": "Hello!", "label": true}                liked, or not (KTO)
 
-An object on each line, or all in one JSON list. A `margin` beside a pair is how much better.
+An object on each line, or all in one JSON list.
 
 References:
     Leandro von Werra et al. TRL: dataset formats. https://huggingface.co/docs/trl/dataset_formats
@@ -34,12 +34,10 @@ class Liked:
 
     Attributes:
         better, worse: chats or plain documents; None where there is no such answer.
-        margin: how much better, where somebody said so.
     """
 
     better: Talk | None
     worse: Talk | None
-    margin: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -112,7 +110,7 @@ def _liked(one: Mapping[str, Any], where: str) -> Liked:
     """
     if "chosen" in one and "rejected" in one:
         better, worse = (_talk(one, key, where) for key in ("chosen", "rejected"))
-        return Liked(better, worse, _margin(one, where))
+        return Liked(better, worse)
     if "completion" in one and "label" in one:
         if one["label"] not in (True, False, 0, 1):
             raise UsageError(f"{where}: label is {one['label']!r}; expected true or false")
@@ -120,13 +118,6 @@ def _liked(one: Mapping[str, Any], where: str) -> Liked:
         return Liked(talk, None) if one["label"] else Liked(None, talk)
     keys = ", ".join(list(one)[:8]) or "none"
     raise UsageError(f"{where} has the keys {keys}; expected {KEYS}, and perhaps a prompt")
-
-
-def _margin(one: Mapping[str, Any], where: str) -> float:
-    margin = one.get("margin") or 0.0
-    if isinstance(margin, bool) or not isinstance(margin, int | float) or not abs(margin) < 1e6:
-        raise UsageError(f"{where}: margin is {margin!r}; expected a number")
-    return float(margin)
 
 
 def _talk(one: Mapping[str, Any], key: str, where: str) -> Talk:
