@@ -260,7 +260,6 @@ ROWS = {
     "forecast": series,
     **dict.fromkeys(("grpo", "ppo"), asked),
     **dict.fromkeys(("bradley-terry", "preference"), compared),
-
     "cyclegan-game": domains, "denoising": noises, "likelihood": themselves,
     "learn-prototypes": framed,
     "latent-denoising": captioned,
