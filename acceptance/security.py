@@ -140,7 +140,7 @@ def backdoors_fashion(session: Session, /) -> Outcome:
 
 
 PRUNE = (
-    "cartograd scan RUN --method mahalanobis --examples 500 --trusted 800 --repair FOLDER "
+    "cartograd scan RUN --method mahalanobis --examples 10000 --trusted 800 --repair FOLDER "
     "--repair-by fine-pruning --json"
 )
 PRUNED = (
@@ -149,14 +149,20 @@ PRUNED = (
     "points. With 500, and a rate of 0.013 in place of 0.016, three orders left 4.4, 2.0 and 22.1 "
     "% for 2.6, 2.5 and 1.9 points. No unit of this network holds the backdoor alone: to cut any "
     "one leaves at least 90 %, and adversarial neuron pruning, which was tried, cut 37 units for "
-    "5.5 points and left 98.6 %, so that the tuning after the pruning does most."
+    "5.5 points and left 98.6 %, so that the tuning after the pruning does most.",
+    f"Seeds {AFTER} up: of seeds 0 to 2 the row failed by the cost, which was 1.8, 3.3 and 2.7 "
+    "points for 1.3, 0.9 and 5.3 % that the patch still turned (3.0 of a clean network). Since "
+    "then the training examples that the model before and after answers alike teach it their "
+    "labels in three passes more. By seed 100: 1.9 points lost before those and 0.5 after, 1.2 % "
+    "and 2.2 % left.",
 )
 
 
 def pruned_backdoors(session: Session, /) -> Outcome:
     """The same clothes, mended without looking for a trigger; and clean ones, to see the cost."""
-    runs = [session.train(POISONED, seed) for seed in session.seeds]
-    plain = session.train(BACKDOOR, session.seeds[0])
+    seeds = [AFTER + seed for seed in session.seeds]
+    runs = [session.train(POISONED, seed) for seed in seeds]
+    plain = session.train(BACKDOOR, seeds[0])
     mended = [_mended(session, run, PRUNE) for run in runs]
     usual = _mended(session, plain, PRUNE)
     won, left = ([percent(one["success"][place]) for one in mended] for place in (0, 1))
@@ -179,7 +185,7 @@ def pruned_backdoors(session: Session, /) -> Outcome:
         },
         cpu=[run.cpu for run in runs],
         wall=[run.wall for run in runs],
-        notes=[PRUNED],
+        notes=list(PRUNED),
     )
 
 

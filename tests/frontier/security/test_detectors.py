@@ -216,6 +216,28 @@ def test_without_sleeping_units_a_backdoor_is_weaker():
         fine_pruned(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), x[:9], y[:9])
 
 
+@pytest.mark.place("threat/backdoor")
+def test_training_examples_that_are_answered_as_before_teach_again():
+    """Fewer answers are lost, and the patch that is among these examples comes back to few."""
+    model, data, taught = case().bad, case().clean, case().data.train
+    x, y = data.test.inputs, data.test.targets
+    known = case().trusted
+    alone, _ = fine_pruned(model, *known, epochs=20)
+    mended, cut = fine_pruned(model, *known, (taught.inputs, taught.targets), epochs=20)
+    assert right(mended, x, y) >= max(right(alone, x, y), right(model, x, y) - 0.01)
+    assert success(mended, data) <= success(alone, data) + 0.05
+    layer = last_layer(mended, x)
+    assert isinstance(layer, nn.Conv2d)
+    assert int((layer.weight.flatten(1) == 0).all(1).sum()) == cut > 0
+    # Of examples that the two answer differently none is learned from.
+    turned = model(x).argmax(1) != alone(x).argmax(1)
+    again, _ = fine_pruned(model, *known, (x[turned], y[turned]), epochs=20)
+    assert all(
+        torch.equal(one, other)
+        for one, other in zip(again.parameters(), alone.parameters(), strict=True)
+    )
+
+
 def yes_or_no(x):
     """A network with a single logit, yes of some, and one with the two that it stands for."""
     torch.manual_seed(0)

@@ -46,7 +46,7 @@ def test_cw_of_foolbox(modest, targeted):
         abort_early=False,
     )  # fmt: skip
     expected = attack.run(reference, x, criterion(y, targeted))
-    found = cw(model, x, y, steps=15, searches=5, lr=0.1, targeted=targeted)
+    found = cw(model, x, y, steps=15, searches=5, restarts=0, lr=0.1, targeted=targeted)
     fooled = (right(model, found, y) == targeted) & (found != x).flatten(1).any(1)
     assert fooled.float().mean() > 0.5
     torch.testing.assert_close(found[fooled], expected[fooled], rtol=0, atol=1e-6)
@@ -81,6 +81,18 @@ def test_shorter_than_the_ball_of_pgd(judge):
     assert lengths[1].median() <= 0.5 * radius
     assert (lengths[1] <= lengths[0]).float().mean() > 0.9
     assert lengths[2].median() <= lengths[1].median() * 1.05
+
+
+@pytest.mark.law("cw")
+def test_restarts_only_shorten(judge):
+    model, x, y = judge.model, judge.x[:20], judge.y[:20]
+    asked = {"steps": 30, "searches": 6, "lr": 0.1}
+    once, more, same = (
+        size(cw(model, x, y, restarts=count, **asked) - x, "l2") for count in (0, 3, 3)
+    )
+    assert torch.equal(more, same)
+    assert (more <= once).all()
+    assert (more < once).float().mean() > 0.5
 
 
 def test_a_sure_answer_is_asked_for(judge):

@@ -107,6 +107,17 @@ def test_one_change_for_inputs_that_it_was_not_learned_on(judge, norm):
 
 
 @pytest.mark.law("universal")
+def test_a_model_that_is_sure_of_all_is_misled_as_well(judge):
+    class Sure(nn.Module):
+        def forward(self, x):
+            return 300 * judge.model(x)
+
+    x, y = judge.x[:100], judge.y[:100]
+    moved = universal(Sure(), x, y, eps=0.3, bounds=(0.0, 1.0))
+    assert share(judge.model, moved, y) < share(judge.model, x, y) - 0.2
+
+
+@pytest.mark.law("universal")
 def test_of_a_linear_model_it_is_the_sign_of_the_weights():
     torch.manual_seed(0)
     model = nn.Linear(9, 2)

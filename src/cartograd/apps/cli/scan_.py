@@ -38,7 +38,8 @@ def scan_(
         examples: how many to judge.
         repair: a folder to make: the model after it was mended.
         repair_by: unlearning, of the trigger that neural-cleanse finds, or fine-pruning, which cuts
-            units that trusted examples leave asleep, whatever was found.
+            units that trusted examples leave asleep, whatever was found, after which the judged
+            examples that are answered as before teach their labels again (--examples 10000).
         out: the PNG file to write; by default scan.png in the run's folder.
         device: auto, cpu, cuda or mps.
         json: print one object.

@@ -73,7 +73,8 @@ def scan(
         repair: a folder for a bundle of the model that has unlearned the trigger which was found,
             or lost what trusted examples do not use.
         repair_by: `unlearning`, of the trigger that `neural-cleanse` finds, or `fine-pruning`, of
-            units that trusted examples leave asleep, whatever was found.
+            units that trusted examples leave asleep, whatever was found, after which the judged
+            examples that are answered as before teach their labels again.
         device: `auto`, `cpu`, `cuda` or `mps`.
 
     Raises:
@@ -259,7 +260,8 @@ def _mended(
 
     units = 0
     if way == "fine-pruning":
-        mended, units = fine_pruned(model, x, known.targets)
+        taught = given.judged.inputs, given.judged.targets
+        mended, units = fine_pruned(model, x, known.targets, taught)
     elif k is None:
         return None
     else:

@@ -2,14 +2,20 @@
 
 The change is learned as a weight is: it follows the mean gradient over many inputs, each of which
 counts no more once it is surely wrong, and is pulled back into the ball after each step. What was
-learned on some inputs misleads on others, so it can be made in advance.
+learned on some inputs misleads on others, so it can be made in advance. In the second half of the
+steps only inputs near the boundary count: a smooth form of the share that is misled is raised.
 
-    d <- P(d + step_size * sign(mean_i d/dd min(L(x_i + d, y_i), 9))),    x_i -> clip(x_i + d)
+    d <- P(d + step_size * sign(mean_i dG_i/dd)),    x_i -> clip(x_i + d)
+    G = min(CE(x_i + d, y_i), 9),  then  1 / (1 + exp(-2 L)),    L = log((1 - p) / p)
 
 Shapes: x and the result (b ...), y (b); the change (...).
 
-Departures: all inputs in each step, and of all steps the change that misleads most is kept. L is
-the log-odds against y.
+Departures: all inputs in each step, and of all steps the change that misleads most is kept. The
+second half is ours, and so are steps that could cross the ball twice.
+
+Measured: of 200 pictures, of which a LeNet-5 knows 87 and 86.5 %, 78 and 76 % are left right, and
+of 800 others 79.5 and 77 of 84; by log-odds in place of both, each input that is right counting
+alike however sure it is, it was 82.5 and 79, and 80.6 and 79.3.
 
 References:
     Seyed-Mohsen Moosavi-Dezfooli, Alhussein Fawzi, Omar Fawzi, Pascal Frossard. Universal
@@ -28,6 +34,7 @@ tensor([-0.2500,  0.2500])
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from cartograd.core.card import Card
 from cartograd.frontier.inputs import looking, rows_at_once
@@ -53,7 +60,10 @@ CARD = Card(
 )
 
 SURE = 9.0
-"""The log-odds from which on an input counts no more, as in the paper."""
+"""The loss from which on an input counts no more, as in the paper."""
+
+LEAST = 1e-3
+"""How much an input counts that the model is sure of, for a model that is sure of all."""
 
 
 def universal(
@@ -74,7 +84,7 @@ def universal(
         x: inputs in the units of the input port.
         y: the right classes.
         eps: radius of the ball, in the units of x.
-        steps: steps of length 2.5 eps / steps.
+        steps: steps of length 5 eps / steps.
         norm: `linf` (each number moves by at most eps) or `l2` (the whole change is at most eps).
         bounds: smallest and largest valid number, for a model whose signature has none.
 
@@ -107,20 +117,26 @@ def universal_change(
         nothing = torch.zeros_like(x[:1])
         free = torch.full_like(nothing, torch.inf)
         around = Ball(nothing, -free, free, eps=eps, norm=norm)
-        change, best, most = nothing, nothing, (-1, 0.0)
-        for _ in range(steps + 1):
-            total, fooled, gain = torch.zeros_like(nothing), 0, 0.0
+        change, best, most = nothing, nothing, 0
+        for step in range(steps + 1):
+            by = _loss if 2 * step < steps else _share
+            total, fooled = torch.zeros_like(nothing), 0
             for rows in torch.arange(len(x), device=x.device).split(rows_at_once(x)):
                 point = balls.of(rows).project(x[rows] + change)
-                gradient, judged = ascent(model, point, y[rows], by=_bounded)
+                gradient, judged = ascent(model, point, y[rows], by=by)
                 total += gradient.sum(0, keepdim=True)
                 fooled += int(judged.fooled.sum())
-                gain += float(judged.gain.sum())
-            if (fooled, gain) > most:
-                best, most = change, (fooled, gain)
-            change = around.project(change + 2.5 * eps / steps * around.direction(total))
+            if fooled >= most:
+                best, most = change, fooled
+            change = around.project(change + 5 * eps / steps * around.direction(total))
     return best[0]
 
 
-def _bounded(outputs: Tensor, y: Tensor, /) -> Tensor:
-    return log_odds(outputs, y).clamp(max=SURE)
+def _loss(outputs: Tensor, y: Tensor, /) -> Tensor:
+    """The cross-entropy, with a little slope left where p rounds to 1."""
+    odds = log_odds(outputs, y)
+    return (F.softplus(odds) + LEAST * odds).clamp(max=SURE)
+
+
+def _share(outputs: Tensor, y: Tensor, /) -> Tensor:
+    return (2 * log_odds(outputs, y)).sigmoid()

@@ -4,11 +4,14 @@ A backdoor lives in units that only its trigger wakes. Those of the last convolu
 active on trusted examples go first, one after the other, for as long as the answers stay right. A
 narrow network has it in all of its units, too, so tuning follows: steps so large that what no
 trusted example speaks for is forgotten, and that shrink to none, so that what they do speak for
-comes back. No trigger has to be found for it.
+comes back. No trigger has to be found for it. What was lost on the way comes back from the training
+examples, poison and all, where these are handed in: those that the model answers as before teach it
+their labels once more. Poison whose backdoor is gone is answered otherwise by now, and left out.
 
     a_c = mean over x of relu(unit c);   cut in the order of a_c while accuracy falls by no more
     than `cost`;   then  min over w  E CE(f_w(z), softmax f(z)),   f the model as it was,
-    z = x or, of each second example, u x + (1 - u) x' with another one
+    z = x or, of each second example, u x + (1 - u) x' with another one;
+    then  min over w  E CE(f_w(x), y)  over training examples with  argmax f(x) = argmax f_w(x)
 
 Shapes: inputs `n ...`.
 
@@ -30,6 +33,8 @@ References:
 """
 
 import copy
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from jaxtyping import Int, Shaped
@@ -38,16 +43,19 @@ from torch.nn import functional as F
 
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
-from cartograd.frontier.inputs import answers, with_gradients
+from cartograd.frontier.inputs import answers, rows_at_once, with_gradients
 from cartograd.frontier.security.gain import logits
 
 BATCH, DECAY = 32, 0.05
+AGAIN, AGAIN_BATCH, AGAIN_LR = 3, 64, 1e-3
+"""Passes over the training examples that both models agree on, their batch and Adam's rate."""
 
 
 def fine_pruned(
     model: nn.Module,
-    x: Shaped[Tensor, "n ..."],
-    y: Int[Tensor, " n"],
+    x: Shaped[Tensor, "n1 ..."],
+    y: Int[Tensor, " n1"],
+    taught: tuple[Shaped[Tensor, "n2 ..."], Int[Tensor, " n2"]] | None = None,
     /,
     *,
     cost: float = 0.02,
@@ -61,6 +69,7 @@ def fine_pruned(
         model: gives logits; it is left as it is.
         x: trusted examples.
         y: their classes.
+        taught: examples that it was trained on with their labels, whatever these are worth.
         cost: how much of the accuracy on these may go with the units.
         epochs: passes over these afterwards.
         lr: of AdamW, at the beginning.
@@ -73,23 +82,68 @@ def fine_pruned(
     with evaluating(mended), torch.no_grad():
         layer = last_layer(mended, x)
         cut = _cut(mended, layer, x, y.to(answers(mended, x[:1]).device), cost=cost)
-    weights = [part for part in mended.parameters() if part.requires_grad]
-    optimizer = torch.optim.AdamW(weights, lr=lr, weight_decay=DECAY)
-    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * -(-len(x) // BATCH))
+    tuned = partial(_tuned, partial(_silence, layer, cut))
     generator = torch.Generator().manual_seed(seed)
     with evaluating(model), with_gradients(mended):
-        for _ in range(epochs):
-            for rows in torch.randperm(len(x), generator=generator).split(BATCH):
-                some = _mixed(x, rows, generator)
-                with torch.no_grad():
-                    own = logits(model, some).softmax(1)
-                optimizer.zero_grad()
-                F.cross_entropy(logits(mended, some), own).backward()
-                optimizer.step()
-                falling.step()
-                _silence(layer, cut)
-    optimizer.zero_grad()
+
+        def as_before(rows: Tensor) -> Tensor:
+            some = _mixed(x, rows, generator)
+            with torch.no_grad():
+                own = logits(model, some).softmax(1)
+            return F.cross_entropy(logits(mended, some), own)
+
+        slow = torch.optim.AdamW(_weights(mended), lr=lr, weight_decay=DECAY)
+        tuned(slow, as_before, len(x), BATCH, epochs, generator)
+        if taught is not None:
+            known, labels = _agreed(model, mended, *taught, device=x.device)
+
+            def as_told(rows: Tensor) -> Tensor:
+                outputs = logits(mended, known[rows].to(x.device))
+                return F.cross_entropy(outputs, labels[rows].to(outputs.device))
+
+            again = torch.optim.Adam(_weights(mended), lr=AGAIN_LR)
+            tuned(again, as_told, len(known), AGAIN_BATCH, AGAIN, generator)
     return mended, len(cut)
+
+
+def _weights(model: nn.Module) -> list[nn.Parameter]:
+    return [part for part in model.parameters() if part.requires_grad]
+
+
+def _tuned(
+    silence: Callable[[], None],
+    optimizer: torch.optim.Optimizer,
+    loss: Callable[[Tensor], Tensor],
+    examples: int,
+    batch: int,
+    epochs: int,
+    generator: torch.Generator,
+    /,
+) -> None:
+    """Passes over examples by number, at a rate that falls to none; what is cut stays cut."""
+    steps = epochs * -(-examples // batch)
+    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, steps))
+    for _ in range(epochs if examples else 0):
+        for rows in torch.randperm(examples, generator=generator).split(batch):
+            optimizer.zero_grad()
+            loss(rows).backward()
+            optimizer.step()
+            falling.step()
+            silence()
+    optimizer.zero_grad()
+
+
+@torch.no_grad()
+def _agreed(
+    model: nn.Module, mended: nn.Module, x: Tensor, y: Tensor, /, *, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """The examples that both models answer alike, and their labels."""
+    same = [
+        (logits(model, part).argmax(1) == logits(mended, part).argmax(1)).to(x.device)
+        for part in (some.to(device) for some in x.split(rows_at_once(x)))
+    ]
+    keep = torch.cat(same)
+    return x[keep], y[keep]
 
 
 def last_layer(model: nn.Module, x: Shaped[Tensor, "n ..."], /) -> nn.Module:
