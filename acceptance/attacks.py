@@ -40,12 +40,12 @@ TOLD = (
     "network. What is said to help one network did little here, and less for several: pictures "
     "resized by chance at each step (2 points less at best, 3 more where by much), the mean "
     "gradient nearby (1 to 2), some adversarial training of the other network (1).",
-    f"Seeds {AFTER} up: of seeds 3 to 5 the row failed by two clauses. One change for all left 83.0, "
-    "85.5 and 79.5 %, random ones 87.0, 85.0 and 86.0; and C&W left more than PGD, by 3 points of "
-    "seed 4 at size 1 and by 2 of seed 5 at size 0.5. Since then the change for all follows the "
-    "cross-entropy that its paper has, then a smooth share of what is misled (by 200 pictures of "
-    "seeds 100 and 101: 78 and 76 % in place of 82.5 and 79), and C&W ends with searches from points "
-    "beside the picture: four and three of these in place of six.",
+    f"Seeds {AFTER} up: of seeds 3 to 5 the row failed by two clauses. One change for all left "
+    "83.0, 85.5 and 79.5 %, random ones 87.0, 85.0 and 86.0; and C&W left more than PGD, by 3 "
+    "points of seed 4 at size 1 and by 2 of seed 5 at size 0.5. Since then the change for all "
+    "follows the cross-entropy that its paper has, then a smooth share of what is misled (by 200 "
+    "pictures of seeds 100 and 101: 78 and 76 % in place of 82.5 and 79), and C&W ends with "
+    "searches from points beside the picture: four and three of these in place of six.",
 )
 
 Curves = dict[str, Any]
