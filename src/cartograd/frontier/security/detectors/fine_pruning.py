@@ -20,10 +20,11 @@ model's own answers, where the paper has labels (see `unlearning`), which it giv
 examples, too (tokens are not mixed); rates of tuning fall by a cosine, after Sha et al., where the
 paper has a small one. Batch statistics stay.
 
-Measured: of three LeNet-5 on 10,000 pictures of Fashion-MNIST a patch turned 98 to 99 % before and
-1 to 5 % after, for 1.8 to 3.3 points of accuracy, with 800 trusted examples (row pruned-backdoors).
-With 500, at a rate of 0.013, it was 2 to 22 % for 2 to 2.6 points, by the order of the examples. To
-unlearn a trigger that was found needs fewer.
+Measured: of three LeNet-5 on 10,000 pictures of Fashion-MNIST a patch turned 98 % before and 0.3 to
+6 % after, for 0.6 to 1.9 points of accuracy, with 800 trusted examples and all that they were
+trained on (row pruned-backdoors); of three others without the latter 1 to 5 % for 1.8 to 3.3
+points. A clean one lost 1.5. With 500, at a rate of 0.013, it was 2 to 22 % for 2 to 2.6 points, by
+the order of the examples. To unlearn a trigger that was found needs fewer.
 
 References:
     Kang Liu, Brendan Dolan-Gavitt, Siddharth Garg. Fine-pruning: defending against backdooring
