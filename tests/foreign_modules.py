@@ -298,7 +298,9 @@ KINDS = {
     "recurrent": Kind(Recurrent, series),
     "single-logit": Kind(lambda: mlp(1), rows),
     "float64": Kind(lambda: mlp().double(), rows),
-    "bfloat16": Kind(lambda: mlp().bfloat16(), rows),
+    "bfloat16": Kind(
+        lambda: mlp().bfloat16(), rows, refused={"export": "export the model in float32"}
+    ),
     "regression": Kind(
         lambda: nn.Linear(3, 2), values, refused={"attack": "attacks mislead classifiers"}
     ),

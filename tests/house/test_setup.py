@@ -31,6 +31,12 @@ NOT_IMPORTED = {
 """Dependencies that nothing imports, and what they are for."""
 
 
+OPTIONAL = (
+    "export", "tables", "text", "tensorboard", "mlflow", "ray", "wandb", "executorch",
+)  # fmt: skip
+"""Extras whose packages the library imports where they are."""
+
+
 def declared(lines):
     names = (re.match(r"[\w-]+", line)[0].lower() for line in lines)
     return {name for name in names if name != "cartograd"}
@@ -49,7 +55,7 @@ def test_every_dependency_is_declared_and_used():
     sources = [path for path in tracked() if File(path).in_package and path.suffix == ".py"]
     used = set(imported(sources)) - set(sys.stdlib_module_names) - {"cartograd"}
     names = declared(PROJECT["project"]["dependencies"])
-    for extra in ("export", "tables", "text", "tensorboard", "mlflow", "ray", "wandb"):
+    for extra in OPTIONAL:
         names |= declared(EXTRAS[extra])
     wanted = {MODULES.get(name, name) for name in names - set(NOT_IMPORTED)}
     assert used == wanted

@@ -11,12 +11,6 @@ ELSEWHERE = {
         "Core ML's own converter (coremltools) makes its packages of a program of torch.export: "
         "export --to torch-export, and there coremltools.convert(torch.export.load('model.pt2'))"
     ),
-    "executorch": (
-        "ExecuTorch's own compiler (executorch) makes its files, which phones run, of a program of "
-        "torch.export: export --to torch-export, and there "
-        "to_edge_transform_and_lower(torch.export.load('model.pt2'), "
-        "partitioner=[XnnpackPartitioner()]).to_executorch().save('model.pte')"
-    ),
 }
 """How to come to each, by name."""
 

@@ -26,7 +26,7 @@ from cartograd.engine.files.program import Program, check_code
 from cartograd.engine.files.tensor_files import read_about, read_tensors
 from cartograd.practice.deployment.onnx import copied
 from cartograd.practice.deployment.optimised_onnx import listed
-from cartograd.practice.deployment.parity import PROGRAMS, Beside, beside, reread, written_size
+from cartograd.practice.deployment.parity import Beside, beside, reread, written_size
 from cartograd.practice.deployment.parity import check as compare
 
 
@@ -38,19 +38,20 @@ class Written:
         name: of the file or folder, where none is given.
         reader: the weights by which it is read again; empty where onnxruntime runs it.
         folder: whether it is a folder.
-        program: whether it is a program of torch's, which is no form of a model for other verbs.
+        program: how the name of a program ends, which is no form of a model for other verbs.
     """
 
     name: str
     reader: str = ""
     folder: bool = False
-    program: bool = False
+    program: str = ""
 
 
 WRITTEN = {
     "onnx": Written("model.onnx"),
     "optimised-onnx": Written("model-optimised.onnx"),
-    "torch-export": Written("model.pt2", program=True),
+    "torch-export": Written("model.pt2", program=".pt2"),
+    "executorch": Written("model.pte", program=".pte"),
     "huggingface": Written("huggingface", "hf", folder=True),
     "gguf-file": Written("model.gguf", "gguf"),
     "torchvision-file": Written("torchvision.safetensors", "torchvision"),
@@ -94,7 +95,8 @@ def export(
     card, spec = resolve(to, kind="exporter")
     exporter: Exporter = build(spec, kind="exporter")
     program = WRITTEN.get(card.name, Written("")).program
-    _check_program(path, margin if program else "", program=program)
+    if program:
+        _check_program(path, margin, program)
     model = as_signed(target)
     inputs = golden(target) if check is True else check
     inputs = (inputs,) if isinstance(inputs, Tensor) else inputs
@@ -140,19 +142,19 @@ def _loads(name: str, written: Path, model: Signed) -> str:
     return f"torchvision.models.get_model({network!r}, num_classes={classes}), and its state dict"
 
 
-def _check_program(path: str | Path, margin: Given, *, program: bool) -> None:
-    """Refuse what cannot be asked of torch's programs.
+def _check_program(path: str | Path, margin: Given, suffix: str) -> None:
+    """Refuse what cannot be asked of programs.
 
     Raises:
         UsageError: a margin is given, or the name does not say what the file is.
     """
     if margin:
         raise UsageError(
-            "a margin judges files that other verbs read, and a program of torch's is a cache for "
-            "this machine; leave --margin out, or export to onnx"
+            "a margin judges files that other verbs read, and a program is none of them; leave "
+            "--margin out, or export to onnx"
         )
-    if program and Path(path).suffix != PROGRAMS:
-        raise UsageError(f"{path} does not end in {PROGRAMS}, by which torch knows its programs")
+    if Path(path).suffix != suffix:
+        raise UsageError(f"{path} does not end in {suffix}, by which its runtime knows it")
 
 
 def _exact(spec: Spec) -> bool:

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from cartograd.core.eval_mode import evaluating
 from cartograd.engine.files.onnx_parts import whole_size
-from cartograd.engine.files.onnx_session import session
+from cartograd.engine.files.onnx_session import Run, session
 from cartograd.engine.files.rebuild import simulated
 from cartograd.practice.compression.quantised_layer import QuantisedLayer
+from cartograd.practice.deployment import executorch, torch_export
 from cartograd.practice.deployment.in_turns import in_turns
-from cartograd.practice.deployment.torch_export import running
 
 TOLERANCE = 1e-4
 """Largest difference that counts as rounding, as a share of the largest output (or of 1)."""
@@ -28,8 +28,11 @@ often. Floats that differ in their last digits round a number that ends between 
 the answers differ by whole steps. Floats differ by 1e-6: what a thousand times that does to the
 answers counts as rounding, too."""
 
-PROGRAMS = ".pt2"
-"""How the names of torch's programs end."""
+RUNTIMES: dict[str, tuple[str, Callable[[Path], Run]]] = {
+    ".pt2": ("the program", torch_export.running),
+    executorch.PHONES: ("ExecuTorch", executorch.running),
+}
+"""What runs files whose names end so, beside onnxruntime: its name, and how it runs one."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +68,14 @@ def check(
 
     Args:
         model: the one that was exported.
-        path: the ONNX file, or the program of torch's.
+        path: the ONNX file, or a program of one of the `RUNTIMES`.
         inputs: real examples, in the units of the input ports.
 
     Raises:
-        UsageError: onnxruntime is not installed, or the file is not one that it can run.
+        UsageError: what runs it is not installed, or the file is not one that it can run.
     """
-    programs = Path(path).suffix == PROGRAMS
-    given, run = _each(inputs), running(Path(path)) if programs else session(Path(path))
+    name, opened = RUNTIMES.get(Path(path).suffix, ("onnxruntime", session))
+    given, run = _each(inputs), opened(Path(path))
     difference, tolerance = _compared(model, run, given)
     arrays = [part.cpu().numpy() for part in given]
     with evaluating(model), torch.inference_mode():
@@ -89,7 +92,7 @@ def check(
         low=1 / most,
         high=1 / least,
         size=written_size(Path(path)),
-        runtime="the program" if programs else "onnxruntime",
+        runtime=name,
     )
 
 

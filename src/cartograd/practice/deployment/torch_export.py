@@ -37,15 +37,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from cartograd.architectures.rnn.scanned import of_one_length
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, first_line
-from cartograd.core.eval_mode import evaluating
-from cartograd.core.example import tried
 from cartograd.core.files import write_file
 from cartograd.core.signed import Signed, sign, signature_of
 from cartograd.engine.files.onnx_session import Run
 from cartograd.engine.files.program import check_code
+from cartograd.practice.deployment.traced import traced
 
 CARD = Card(
     name="torch-export",
@@ -93,7 +91,7 @@ def torch_export(model: nn.Module, path: str | Path, /, *, compile: bool = False
         )
     if Path(path).is_dir():
         raise UsageError(f"{path} is a folder; expected a file to write")
-    program = _traced(signed)
+    program = traced(signed)
     if compile:
         return write_file(path, _compiled(program))
     for node in program.graph.nodes:
@@ -131,34 +129,14 @@ def running(path: Path, /) -> Run:
     return run
 
 
-def _traced(signed: Signed) -> Any:
-    """The model as a graph, with free dimensions."""
-    signature, device = signed.signature, signed.output_mean.device
-    letters = {dim for port in signature.inputs for dim in port.dims if isinstance(dim, str)}
-    dims = {letter: torch.export.Dim(letter) for letter in sorted(letters | {"batch"})}
-    free = tuple(
-        {i: dims[dim] for i, dim in enumerate(("batch", *port.dims)) if isinstance(dim, str)}
-        for port in signature.inputs
-    )
-    with evaluating(signed), torch.no_grad(), of_one_length(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        examples, _ = tried(signed, signature, device)
-        try:
-            return torch.export.export(signed, examples, dynamic_shapes=(free,), strict=False)
-        except Exception as error:  # whatever a foreign module raises
-            raise UsageError(
-                f"{type(signed.model).__name__} cannot be written down as a graph: "
-                f"{first_line(error)}; a model whose Python code looks at the numbers or the sizes "
-                "that pass through it cannot be exported"
-            ) from error
-
-
 def _compiled(program: Any) -> bytes:
     """Machine code for this processor, in a file of AOTInductor's."""
     with TemporaryDirectory() as folder:
         made = Path(folder) / "model.pt2"
         try:
-            torch._inductor.aoti_compile_and_package(program, package_path=str(made))
+            with warnings.catch_warnings():  # of parts of torch that its compiler imports
+                warnings.simplefilter("ignore")
+                torch._inductor.aoti_compile_and_package(program, package_path=str(made))
         except Exception as error:  # whatever torch's compiler raises
             raise UsageError(f"AOTInductor cannot compile this: {first_line(error)}") from error
         return made.read_bytes()

@@ -1,0 +1,1 @@
+"""As executorch has it."""

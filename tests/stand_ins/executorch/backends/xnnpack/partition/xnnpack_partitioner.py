@@ -1,0 +1,5 @@
+"""Where XNNPACK's kernels are chosen."""
+
+
+class XnnpackPartitioner:
+    """Stands for the choice."""
