@@ -63,8 +63,8 @@ def phones(session: Session, /) -> Outcome:
             "Weights are random, by the seed, and each file is made and run in a process of its "
             "own; executorch 1.5.1 on the processor of this machine.",
             "Texts of up to 32 tokens; the largest batch is above the 8 that a file takes at once.",
-            "Seen before: seed 100 (at most 2e-7 on these), and of it AlexNet and BERT, both written "
-            "(5e-8 and 3e-8); that a tree is written was learned there.",
+            "Seen before: seed 100 (at most 2e-7 on these), and of it AlexNet and BERT, both "
+            "written (5e-8 and 3e-8); that a tree is written was learned there.",
         ],
     )
 

@@ -33,6 +33,7 @@ NOT_IMPORTED = {
 
 OPTIONAL = (
     "export", "tables", "text", "tensorboard", "mlflow", "ray", "wandb", "executorch",
+    "coremltools",
 )  # fmt: skip
 """Extras whose packages the library imports where they are."""
 

@@ -274,7 +274,7 @@ def test_what_is_asked_of_a_model(cli_run, tmp_path, digits, bring):
         (("attack", digits, "--examples", "0"), "examples=0 is out of range"),
         (("export", digits, "--to", "onx"), "unknown exporter 'onx'; did you mean 'onnx'?"),
         (("export", digits, "--to", "tensorrt"), "not written here. TensorRT builds its engines"),
-        (("export", digits, "--to", "coreml"), "coremltools.convert"),
+        (("export", digits, "--to", "core-ml"), "not installed: pip install coremltools; or"),
         (("export", digits, "--to", "executorch"), "not installed: pip install executorch; or exp"),
         (("serve", digits, "--port", "99999"), "port 99999 is out of range"),
     ):

@@ -7,10 +7,6 @@ ELSEWHERE = {
         "TensorRT builds its engines for one NVIDIA GPU, on the machine that has it, from an ONNX "
         "file: export --to onnx, and there trtexec --onnx=model.onnx --saveEngine=model.engine"
     ),
-    "coreml": (
-        "Core ML's own converter (coremltools) makes its packages of a program of torch.export: "
-        "export --to torch-export, and there coremltools.convert(torch.export.load('model.pt2'))"
-    ),
 }
 """How to come to each, by name."""
 
@@ -21,6 +17,6 @@ def check_here(to: str, /) -> None:
     Raises:
         UsageError: it is one.
     """
-    name = to.partition(":")[0].strip().lower().replace("core-ml", "coreml")
+    name = to.partition(":")[0].strip().lower()
     if name in ELSEWHERE:
         raise UsageError(f"{name} is not written here. {ELSEWHERE[name]}")

@@ -24,6 +24,7 @@ from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.engine.files.program import Program, check_code
 from cartograd.engine.files.tensor_files import read_about, read_tensors
+from cartograd.practice.deployment.coreml import MAC, check_machine
 from cartograd.practice.deployment.onnx import copied
 from cartograd.practice.deployment.optimised_onnx import listed
 from cartograd.practice.deployment.parity import Beside, beside, reread, written_size
@@ -52,6 +53,7 @@ WRITTEN = {
     "optimised-onnx": Written("model-optimised.onnx"),
     "torch-export": Written("model.pt2", program=".pt2"),
     "executorch": Written("model.pte", program=".pte"),
+    "coreml": Written("model.mlpackage", folder=True, program=".mlpackage"),
     "huggingface": Written("huggingface", "hf", folder=True),
     "gguf-file": Written("model.gguf", "gguf"),
     "torchvision-file": Written("torchvision.safetensors", "torchvision"),
@@ -97,6 +99,8 @@ def export(
     program = WRITTEN.get(card.name, Written("")).program
     if program:
         _check_program(path, margin, program)
+        if program == MAC and check is not False:
+            check_machine()
     model = as_signed(target)
     inputs = golden(target) if check is True else check
     inputs = (inputs,) if isinstance(inputs, Tensor) else inputs

@@ -16,7 +16,7 @@ from cartograd.engine.files.onnx_parts import whole_size
 from cartograd.engine.files.onnx_session import Run, session
 from cartograd.engine.files.rebuild import simulated
 from cartograd.practice.compression.quantised_layer import QuantisedLayer
-from cartograd.practice.deployment import executorch, torch_export
+from cartograd.practice.deployment import coreml, executorch, torch_export
 from cartograd.practice.deployment.in_turns import in_turns
 
 TOLERANCE = 1e-4
@@ -31,6 +31,7 @@ answers counts as rounding, too."""
 RUNTIMES: dict[str, tuple[str, Callable[[Path], Run]]] = {
     ".pt2": ("the program", torch_export.running),
     executorch.PHONES: ("ExecuTorch", executorch.running),
+    coreml.MAC: ("Core ML", coreml.running),
 }
 """What runs files whose names end so, beside onnxruntime: its name, and how it runs one."""
 
