@@ -81,6 +81,7 @@ def test_single_answers_have_an_empty_other_side(tmp_path):
     data = preferences(written(tmp_path, some), vocabulary=280)
     for _, _, labels in data.train.batches(batch_size=4).epoch(0, seed=0):
         assert ((labels != IGNORED).any(2).sum(1) == 1).all()
+    assert (data.test.targets != IGNORED).any(1).all()
 
 
 def test_what_begins_beyond_the_context_is_left_out_and_told(tmp_path):
@@ -104,3 +105,8 @@ def test_a_model_that_is_there_reads_them_in_its_own_tokens(tmp_path):
 def test_too_few_are_refused(tmp_path):
     with pytest.raises(UsageError, match="holds 2 preferences; expected at least"):
         preferences(written(tmp_path, rows(2)))
+
+
+def test_a_context_in_which_no_answer_begins_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="no answer begins within context=8 tokens"):
+        preferences(written(tmp_path, rows()), vocabulary=280, context=8)

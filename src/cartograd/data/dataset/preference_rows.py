@@ -92,7 +92,7 @@ def preference_dataset(
     high = tokenizer.vocabulary - 1
     port = Port("text", "text", ("t",), dtype="int64", bounds=(0, high))
     signature = _signature(tokenizer, port, tokenizer.vocabulary)
-    parts = {
+    parts: dict[str, Any] = {
         part: _part([pairs[i] for i in index], table.select(index), signature, part != "test")
         for part, index in chosen.items()
     }
@@ -169,12 +169,19 @@ def _pairs(tokenizer: Tokenizer, table: Table, context: int) -> list[Pair]:
             found.append(pair_of(tokenizer, liked_of(cell), context))
         except UsageError as error:
             raise UsageError(f"{table.where(place)}: {error}") from error
+    if found and not any(pair.whole for pair in found):
+        raise UsageError(
+            f"{table.source}: no answer begins within context={context} tokens; give more, or a "
+            "model that sees more"
+        )
     return found
 
 
 def _part(pairs: list[Pair], table: Table, signature: Signature, compared: bool) -> PreferencePairs:
-    """The pairs whose answers begin within the context."""
+    """The pairs whose answers begin within the context; to be tested, those with a better one."""
     some = [i for i, pair in enumerate(pairs) if pair.whole]
+    if not compared:
+        some = [i for i in some if pairs[i].tokens[0]] or some
     fill = signature.input.padding_id or 0
     first, second = ([pairs[i].tokens[side] for i in some] for side in (0, 1))
     one, two = (
