@@ -11,9 +11,11 @@ from cartograd.core.signed import Signed
 from cartograd.data.sources.preferences import preferences
 from cartograd.engine.files.bundle import write_bundle
 from cartograd.engine.loop.fit import fit
+from cartograd.frontier.alignment.drawn import drawn, prompts_of
+from cartograd.frontier.alignment.grpo import GRPO
 from cartograd.frontier.alignment.reward_model import reward_model
 from cartograd.frontier.alignment.rewards import reward_of, scored
-from cartograd.training.objectives.bradley_terry import BradleyTerry
+from cartograd.training.objectives.bradley_terry import BradleyTerry, whole
 
 
 @pytest.mark.place("llm/rlhf")
@@ -44,6 +46,15 @@ def test_it_is_learned_from_pairs_kept_and_named_by_its_folder(tmp_path):
     reward = reward_of(str(tmp_path / "liked"))
     polite, rude = scored(reward, ["Is 3 odd?"] * 2, ["Yes, please.", "Who cares?"]).tolist()
     assert polite > rude
+    policy = GRPO(model=base, reward=str(tmp_path / "liked"), generations=2, length=3)
+    batch = next(data.valid.batches(batch_size=2).epoch(0, seed=0))
+    seen = policy.validate(batch)["reward"]
+    made = drawn(
+        base, prompts_of(batch), generations=2, length=3,
+        seed=torch.default_generator.initial_seed(),
+    )  # fmt: skip
+    expected = model.eval()(whole(made.tokens, made.labels, 0))[:, 0]
+    torch.testing.assert_close(seen, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_modules_without_a_name_are_refused():

@@ -181,7 +181,12 @@ def _part(pairs: list[Pair], table: Table, signature: Signature, compared: bool)
     """The pairs whose answers begin within the context; to be tested, those with a better one."""
     some = [i for i, pair in enumerate(pairs) if pair.whole]
     if not compared:
-        some = [i for i in some if pairs[i].tokens[0]] or some
+        some = [i for i in some if pairs[i].tokens[0]]
+        if pairs and not some:
+            raise UsageError(
+                f"{table.source}: no example of the test part has an answer that was liked; give "
+                "more examples, or a larger share by test="
+            )
     fill = signature.input.padding_id or 0
     first, second = ([pairs[i].tokens[side] for i in some] for side in (0, 1))
     one, two = (

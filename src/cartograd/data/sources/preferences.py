@@ -32,6 +32,8 @@ References:
 
 from pathlib import Path
 
+import torch
+
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.files import digest
@@ -93,11 +95,17 @@ def preferences(
             f"{path} holds {len(found.liked)} preferences; expected at least {FEWEST}, or "
             "valid=0,test=0 to learn from all"
         )
-    chosen = parts([_asked(one) for one in found.liked], valid=valid, test=test)
+    kinds = torch.tensor([_kind(one) for one in found.liked])
+    chosen = parts([_asked(one) for one in found.liked], kinds, valid=valid, test=test)
     learned = [_words(talk) for i in chosen["train"] for talk in _there(found.liked[i])]
     tokenizer, _ = with_template(vocabularies.pieces(learned, vocabulary=vocabulary))
     about = {"source": str(path), "sha256": digest(path), "decided": found.told}
     return preference_dataset(tokenizer, kept_pairs(found), chosen, context=context, about=about)
+
+
+def _kind(liked: Liked) -> int:
+    """Whether it is a pair, or a single answer that was liked, or was not; all are in each part."""
+    return (liked.better is None) + 2 * (liked.worse is None)
 
 
 def _there(liked: Liked) -> list[Talk]:

@@ -8,8 +8,10 @@ from torch import Tensor, nn
 
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.protocols import Batch
+from cartograd.core.signed import Signed
 from cartograd.frontier.alignment.drawn import Drawn, drawn, prompts_of
-from cartograd.frontier.alignment.rewards import Reward, scored
+from cartograd.frontier.alignment.rewards import Learned, Reward, checked, scored
+from cartograd.training.objectives.bradley_terry import whole
 from cartograd.training.preferences.likelihood import Reference
 
 
@@ -73,7 +75,16 @@ def tried(
         before = tokens_of(model, answers)
         with reference.of(model) as frozen:
             known = tokens_of(frozen, answers)
-    rewards = scored(reward, answers.prompts, answers.answers).to(before)
+    texts = answers.prompts, answers.answers
+    if (
+        isinstance(reward, Learned)
+        and isinstance(model, Signed)
+        and (reward.tokenizer == model.tokenizer)
+    ):
+        rows = whole(answers.tokens, answers.labels, reward.padding)
+        rewards = checked(reward.of_tokens(rows.cpu()), *texts).to(before)
+    else:
+        rewards = scored(reward, *texts).to(before)
     return Tried(answers, rewards, before, known)
 
 

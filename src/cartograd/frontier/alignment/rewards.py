@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from cartograd.core import packages, user_code
@@ -50,37 +50,45 @@ def reward_of(what: str | Reward, /) -> Reward:
     if re.fullmatch(r"letter-\w", what):
         return lambda texts: [text.count(what[-1]) for text in texts]
     if (Path(what) / "manifest.json").is_file() or (Path(what) / "bundle").is_dir():
-        return learned(what)
+        return Learned(what)
     if user_code.NAME.fullmatch(what):
         return _own(what)
     raise unknown("reward", what, [*RULES, "letter-e"])
 
 
-def learned(folder: str | Path, /) -> Reward:
+class Learned:
     """What a reward model says of prompts with their answers.
+
+    Args:
+        folder: of its bundle.
 
     Raises:
         UsageError: the bundle cannot be read, has no tokenizer, or gives no single number.
     """
-    model = bundle.load(folder).model.eval()
-    tokenizer, dims = model.tokenizer, model.signature.output.dims
-    if tokenizer is None or dims != (1,):
-        raise UsageError(
-            f"reward={folder} gives {dims} for each text; expected the bundle of a reward model, "
-            "which reads texts and gives one number"
-        )
-    padding = model.signature.input.padding_id or 0
 
-    def scores(texts: list[str], prompts: list[str]) -> Tensor:
+    def __init__(self, folder: str | Path, /):
+        self.model = bundle.load(folder).model.eval().requires_grad_(False)
+        self.tokenizer, dims = self.model.tokenizer, self.model.signature.output.dims
+        if self.tokenizer is None or dims != (1,):
+            raise UsageError(
+                f"reward={folder} gives {dims} for each text; expected the bundle of a reward "
+                "model, which reads texts and gives one number"
+            )
+        self.padding = self.model.signature.input.padding_id or 0
+
+    def __call__(self, texts: list[str], prompts: list[str], /) -> Float[Tensor, " b"]:
+        """Of texts, as its tokenizer cuts them."""
         rows = [
-            torch.tensor(tokenizer.encode(prompt + text) or [padding])
+            torch.tensor(self.tokenizer.encode(prompt + text) or [self.padding])
             for prompt, text in zip(prompts, texts, strict=True)
         ]
-        tokens = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=padding)
-        with inferring(model):
-            return model(tokens)[:, 0]
+        pad = torch.nn.utils.rnn.pad_sequence
+        return self.of_tokens(pad(rows, batch_first=True, padding_value=self.padding))
 
-    return scores
+    def of_tokens(self, rows: Int[Tensor, "b t"], /) -> Float[Tensor, " b"]:
+        """Of rows in its own tokens, control tokens of the chat included."""
+        with inferring(self.model):
+            return self.model(rows)[:, 0].clone()
 
 
 def scored(
@@ -93,6 +101,15 @@ def scored(
     """
     asks = len(_taken(reward)) > 1
     found = reward(list(answers), list(prompts)) if asks else reward(list(answers))
+    return checked(found, prompts, answers)
+
+
+def checked(found: Any, prompts: Sequence[str], answers: Sequence[str], /) -> Float[Tensor, " b"]:
+    """What a reward gave, in float64.
+
+    Raises:
+        UsageError: as `scored`.
+    """
     numbers = found.tolist() if isinstance(found, Tensor) else list(found)
     if len(numbers) != len(answers):
         raise UsageError(
