@@ -9,6 +9,8 @@ comparisons. Only differences are told apart: a small weight keeps the mean near
 Shapes: a batch is (better, worse, labels), as of `preference`; the model gives `b 1` of whole rows:
 prompt, answer, and the token that ends it, which is the last label.
 
+Departures: the margin is one for all pairs; Llama 2 has one for each degree of preference.
+
 References:
     Ralph Bradley, Milton Terry. Rank analysis of incomplete block designs. Biometrika 39, 1952.
     https://doi.org/10.2307/2334029
