@@ -216,7 +216,6 @@ def test_without_sleeping_units_a_backdoor_is_weaker():
         fine_pruned(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), x[:9], y[:9])
 
 
-@pytest.mark.place("threat/backdoor")
 def test_training_examples_that_are_answered_as_before_teach_again():
     """Fewer answers are lost, and the patch that is among these examples comes back to few."""
     model, data, taught = case().bad, case().clean, case().data.train
