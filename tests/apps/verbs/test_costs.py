@@ -70,7 +70,6 @@ def test_work_and_predictions_are_those_of_the_formulas(files):
     assert found.energy
 
 
-@pytest.mark.place("deploy/cost")
 @pytest.mark.parametrize("method", ["int8-weights", "group-weights", "half-weights"])
 def test_rounded_weights_do_the_same_work(method):
     """A kernel of integers is opaque to the counter; what it computes is not."""
