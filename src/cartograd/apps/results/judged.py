@@ -42,4 +42,5 @@ def changed(count: int, asked: int, /, *, pixels: float | None = None) -> str:
     told = f"{count or 'none'} of {asked} changed"
     if pixels is None:
         return told
-    return f"{told} in more than {PIXELS:.0%} of its pixels; {pixels:.2%} of all pixels did"
+    share = f"{100 * PIXELS:.0f} % of its pixels"
+    return f"{told} in more than {share}; {100 * pixels:.2f} % of all pixels did"

@@ -20,7 +20,7 @@ References:
 >>> _ = path.write_text("\n".join(map(json.dumps, rows)))
 >>> data = chats(path, vocabulary=280)
 >>> data.tokenizer.decode([t for t in data.train.targets[0].tolist() if t >= 0], special=True)
-' 1.</s>'
+' 2.</s>'
 """
 
 from pathlib import Path

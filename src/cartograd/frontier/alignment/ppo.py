@@ -28,7 +28,7 @@ References:
 
 >>> from cartograd.core.build import build
 >>> model = build("gpt:vocabulary=9,context=8,dim=8,heads=2,depth=1")
->>> objective = PPO(model=model, reward="letter-4", generations=4, length=3)
+>>> objective = PPO(model=model, reward="letter-4", generations=4, length=3, updates=1)
 >>> batch = torch.tensor([[1, 2]]), torch.tensor([[-100, 3]])
 >>> [loss.player for loss in objective.losses(batch)]
 ['model', 'critic']

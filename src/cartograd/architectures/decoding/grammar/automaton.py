@@ -11,8 +11,8 @@ References:
 >>> from cartograd.architectures.decoding.grammar.expressions import literal, optional, sequence
 >>> automaton = Automaton(Machine({"root": sequence(literal("a"), optional(literal("b")))}, "root"))
 >>> state = automaton.after(automaton.START, b"a")
->>> automaton.over[state], automaton.ends[state], automaton.after(state, b"c")
-(0.0, True, -1)
+>>> int(automaton.over[state]), bool(automaton.ends[state]), automaton.after(state, b"c")
+(0, True, -1)
 """
 
 import math
