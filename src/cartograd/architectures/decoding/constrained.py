@@ -57,8 +57,16 @@ CARD = Card(
         "at every length that allows it",
         "law: exactly the tokens stay after which some text is whole in time, by trying all",
     ),
-    evidence={"llm/tools": ("test_every_text_is_valid_by_jsonschema",)},
-    missing={"llm/tools": "a loop that calls declared tools safely, with any chat endpoint"},
+    evidence={
+        "llm/tools": (
+            "test_every_text_is_valid_by_jsonschema",
+            "test_calls_come_before_the_answer",
+            "test_the_budget_ends_in_an_answer",
+            "test_a_model_of_noise_only_makes_calls_that_follow_the_schema",
+            "test_what_a_tool_says_brings_in_no_control_token",
+            "test_a_model_behind_an_address",
+        ),
+    },
     tiny={"length": 8},
 )
 
