@@ -74,7 +74,12 @@ CARD = Card(
         "a bound",
         "oracle: the published loss of each form, in loops over answers and tokens, to 1e-10",
     ),
-    evidence={"llm/rlhf": ("test_the_count_of_a_letter_rises_threefold_at_bounded_divergence",)},
+    evidence={
+        "llm/rlhf": (
+            "test_the_count_of_a_letter_rises_threefold_at_bounded_divergence",
+            "test_the_best_of_n_is_as_good_as_order_statistics_say",
+        ),
+    },
     tiny={"reward": "letter-4", "generations": 4, "length": 4},
     missing={"llm/rlhf": "a published model's reward that rises"},
     settings={"optimizer": "adamw:lr=1e-4", "epochs": 3},

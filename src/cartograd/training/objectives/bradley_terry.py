@@ -55,7 +55,12 @@ CARD = Card(
         "law: of sampled comparisons the reward is learned to a correlation of 0.98",
         "law: a small decoder prefers what is better in pairs that it has not seen",
     ),
-    evidence={"llm/rlhf": ("test_a_decoder_prefers_what_is_better_in_new_pairs",)},
+    evidence={
+        "llm/rlhf": (
+            "test_a_decoder_prefers_what_is_better_in_new_pairs",
+            "test_it_is_learned_from_pairs_kept_and_named_by_its_folder",
+        ),
+    },
     missing={"llm/rlhf": "a published model's accuracy on held-out pairs"},
     settings={"optimizer": "adamw:lr=1e-4", "epochs": 3},
     logs={"accuracy": "higher", "difference": "higher"},
