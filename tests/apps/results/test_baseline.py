@@ -98,3 +98,14 @@ def test_a_single_logit_is_held_against_two():
     single = (single[:, 1:] - single[:, :1]).float()
     found = against_yardstick(YES, "boosting", answers(*range(5, 25)), single, TARGETS, {})
     assert found.word == "better"
+
+
+def test_a_token_is_named_as_its_tokenizer_spells_it():
+    text = Port("text", "text", ("t",), "int64", (0, 9))
+    words = Signature((text,), (Port("next", "label", ("t", 10), task="next-token"),))
+    targets = torch.tensor([2] * 9 + [1])
+    logits = torch.nn.functional.one_hot(targets, 10).double()
+    found = against_constant(
+        words, logits, targets, {"accuracy": (0.9, 1.0)}, spelled="ab<end>d".__getitem__
+    )
+    assert found.name == 'always "<"'

@@ -39,7 +39,12 @@ def baseline(
         return against_plain(signature, examples, outputs, targets)
     if signature.task.name == "forecast":
         return against_season(outputs, targets)
-    return against_constant(signature, outputs, targets, intervals, weighted=weighted)
+    spelled = str
+    if model.tokenizer is not None and signature.task.each:
+        spelled = model.tokenizer.token
+    return against_constant(
+        signature, outputs, targets, intervals, weighted=weighted, spelled=spelled
+    )
 
 
 def against_plain(

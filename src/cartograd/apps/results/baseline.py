@@ -1,5 +1,6 @@
 """What a model has to beat: the best constant answer, and a quick model on the same examples."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,6 +66,7 @@ def against_constant(
     /,
     *,
     weighted: bool = False,
+    spelled: Callable[[int], str] = str,
 ) -> Beside | None:
     """How accuracy or r2 compare with always giving the same answer; None without either.
 
@@ -79,9 +81,10 @@ def against_constant(
         targets: the right ones.
         intervals: the 95 % interval of each metric that was measured.
         weighted: whether the classes were weighted in training.
+        spelled: how a class without a name is written; tokens are by their tokenizer.
     """
     if signature.task.target == "class" and targets.ndim == 1 and "accuracy" in intervals:
-        by_accuracy = _accuracy(signature, outputs, targets, intervals["accuracy"])
+        by_accuracy = _accuracy(signature, outputs, targets, intervals["accuracy"], spelled)
         return _recall(outputs, targets, by_accuracy) if weighted else by_accuracy
     if signature.task.target == "classes" and "accuracy" in intervals:
         return _labels(signature, outputs, targets)
@@ -136,7 +139,11 @@ def against_yardstick(
 
 
 def _accuracy(
-    signature: Signature, outputs: Tensor, targets: Tensor, limits: tuple[float, float]
+    signature: Signature,
+    outputs: Tensor,
+    targets: Tensor,
+    limits: tuple[float, float],
+    spelled: Callable[[int], str],
 ) -> Beside:
     """By accuracy, on the same examples for both.
 
@@ -147,7 +154,7 @@ def _accuracy(
         return against_always(outputs, targets, labels)
     most, share = _commonest(targets)
     low, high = limits
-    return _always(low - share, high - share, _name(labels, most), share)
+    return _always(low - share, high - share, _name(labels, most, spelled), share)
 
 
 def against_always(outputs: Tensor, targets: Tensor, labels: tuple[str, ...], /) -> Beside:
@@ -174,8 +181,8 @@ def _commonest(targets: Tensor) -> tuple[int, float]:
     return int(counts.argmax()), float(counts.max()) / len(targets)
 
 
-def _name(labels: tuple[str, ...], number: int) -> str:
-    return labels[number] if number < len(labels) else str(number)
+def _name(labels: tuple[str, ...], number: int, spelled: Callable[[int], str] = str) -> str:
+    return labels[number] if number < len(labels) else spelled(number)
 
 
 def _always(low: float, high: float, name: str, share: float, how: str = "right") -> Beside:
