@@ -48,10 +48,8 @@ def pruned_transformer(session: Session, /) -> Outcome:
     """What a ViT is worth, and how long it takes, without half of its heads and its blocks."""
     seeds = [AFTER + seed for seed in session.seeds]
     wholes = [session.train(WHOLE, seed) for seed in seeds]
-    found = [
-        compressed(session, run, seeded(STEPS, seed))
-        for run, seed in zip(wholes, seeds, strict=True)
-    ]
+    steps = [seeded(STEPS, seed) for seed in seeds]
+    found = [compressed(session, run, one) for run, one in zip(wholes, steps, strict=True)]
     stages = {way: [some[at] for some, _, _ in found] for way, at in WAYS.items()}
     right = {way: [percent(one["value"]) for one in some] for way, some in stages.items()}
     (first, *_, last), (*_, smallest) = right.values(), stages.values()
