@@ -73,8 +73,8 @@ def scratchpad_arithmetic(session: Session, /) -> Outcome:
         notes=[
             "Answers are written by `cartograd evaluate RUN --tasks FILE`, and the last number of "
             "each counts.",
-            f"Both learn the same questions; an answer at once is shorter, so {SAME} epochs in place "
-            f"of {STEPS} read as many bytes.",
+            f"Both learn the same questions; an answer at once is shorter, so {SAME} epochs in "
+            f"place of {STEPS} read as many bytes.",
         ],
     )
 
