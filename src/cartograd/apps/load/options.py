@@ -115,6 +115,12 @@ class DataOptions:
     init: str | Spec | None = option(
         None, "spec of how all dense and convolutional weights start: `kaiming`, `xavier`."
     )
+    compute: float | None = option(
+        None,
+        "operations that the training of a language model shall take, like `1e15`: its depth, "
+        "width and heads, the batch, the rate and the tokens follow, but for those that are given.",
+        expected="a number of operations, like 1e15",
+    )
     yardstick: str = option(
         "auto",
         "`auto` fits a quick strong model on the same training part when the training is over "
@@ -149,6 +155,7 @@ class TrainFields(FitFields, total=False):
     federated: str | Spec | None
     canaries: int | None
     init: str | Spec | None
+    compute: float | None
     yardstick: str
     samples: int | None
 
@@ -167,7 +174,7 @@ DEFAULTS: dict[str, Any] = (
     {item.name: item.default for item in fields(FitOptions) if item.name not in CHOSEN}
     | {"freeze": False, "yardstick": "auto"}
     | dict.fromkeys(("adapter", "filter", "poison", "privacy", "federated", "init"))
-    | dict.fromkeys(("sampler", "threshold", "calibrate"))
+    | dict.fromkeys(("sampler", "threshold", "calibrate", "compute"))
 )
 """Settings that do not depend on the model or the data."""
 

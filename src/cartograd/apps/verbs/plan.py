@@ -21,6 +21,7 @@ from cartograd.apps.load.settings import Setting, merged
 from cartograd.apps.load.source import as_read_by, dataset
 from cartograd.apps.load.start import begun, is_elsewhere, start
 from cartograd.apps.load.taken import check_takes
+from cartograd.apps.verbs.by_compute import with_compute
 from cartograd.apps.verbs.chosen import chosen_for, own_objective, told_of_patience
 from cartograd.apps.verbs.decision import check_choices
 from cartograd.apps.verbs.details import arguments_of
@@ -218,6 +219,8 @@ def planned(
     examples = _without_some(_poisoned_and_filtered(examples, settings))
     settings |= in_float32(settings)
     examples = public_statistics(examples, settings, tokenizer=before and before.tokenizer)
+    settings, examples, dial = with_compute(settings, examples, new=before is None)
+    begins = settings["model"].value
     if "augment" in settings:
         part = examples.train  # a generator's input is noise: what is augmented are its examples
         real = part.part if isinstance(part, OwnTargets) else examples
@@ -257,7 +260,7 @@ def planned(
     joined = None if meta else federated(objective, examples, settings)
     private = None if meta else kept_private(joined or objective, examples, settings)
     own = joined or (private if isinstance(private, Private) else objective)
-    lines = ("" if fitting is None else fitting.told, told)
+    lines = ("" if fitting is None else fitting.told, dial, told)
     return Plan(built, examples, own, card, settings, lines, drawn, private, joined)
 
 
