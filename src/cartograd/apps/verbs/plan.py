@@ -220,7 +220,6 @@ def planned(
     settings |= in_float32(settings)
     examples = public_statistics(examples, settings, tokenizer=before and before.tokenizer)
     settings, examples, dial = with_compute(settings, examples, new=before is None)
-    begins = settings["model"].value
     if "augment" in settings:
         part = examples.train  # a generator's input is noise: what is augmented are its examples
         real = part.part if isinstance(part, OwnTargets) else examples
@@ -229,7 +228,7 @@ def planned(
         frozen, init = settings["freeze"].value, settings["init"].value
         adapter = settings["adapter"].value
         built, told = start(
-            begins, examples.signature, seed=seed, frozen=frozen, adapter=adapter,
+            settings["model"].value, examples.signature, seed=seed, frozen=frozen, adapter=adapter,
             init=init, source=before, tokenizer=examples.tokenizer,
         )  # fmt: skip
     built.tokenizer = examples.tokenizer
