@@ -13,6 +13,8 @@ from cartograd.apps.exams.endpoint_model import EndpointModel
 from cartograd.apps.exams.exam import Exam, Writes
 from cartograd.apps.exams.examinee import Asked, Examinee, Likelihood
 from cartograd.apps.exams.filters import through
+from cartograd.apps.exams.limits import exams_of
+from cartograd.apps.exams.limits import names as curves
 from cartograd.apps.exams.own_model import OwnModel
 from cartograd.apps.exams.paired import paired
 from cartograd.apps.exams.prompts import SEED, Question, questions
@@ -23,6 +25,7 @@ from cartograd.apps.exams.templates import filled
 from cartograd.apps.load.endpoint import is_endpoint
 from cartograd.apps.load.target import Target
 from cartograd.core.errors import UsageError
+from cartograd.core.paths import is_there
 
 PRIME = 1_000_003
 """Parts the seeds of an item's answers from those of others."""
@@ -59,7 +62,7 @@ def examine(
     Raises:
         UsageError: a task cannot be read, or a model cannot answer it.
     """
-    exams = [one if isinstance(one, Exam) else read(one, shots=shots, limit=limit) for one in tasks]
+    exams = [exam for one in tasks for exam in _exams(one, shots, limit)]
     if not exams:
         raise UsageError("there is no task; give a task file, or a name")
     lacks = next((one.name for one in exams if one.rubric and judge is None), None)
@@ -78,6 +81,15 @@ def examine(
             own = compared(own, sit(other, exam, items, judge=says, seed=seed))
         found.append(own)
     return found
+
+
+def _exams(task: str | Path | Exam, shots: int | None, limit: int | None) -> list[Exam]:
+    """The exams of a task: one, or the points of curves."""
+    if isinstance(task, Exam):
+        return [task]
+    if task in curves() and not is_there(task):
+        return exams_of(str(task), shots=shots, limit=limit)
+    return [read(task, shots=shots, limit=limit)]
 
 
 def opened(target: Target | Examinee, /, *, chat: bool = False) -> Examinee:

@@ -43,7 +43,7 @@ CARD = Card(
     name="multiplication",
     kind="data",
     entry="multiplication",
-    nodes=("llm/prompting",),
+    nodes=("llm/prompting", "llm/limits"),
     title="Products of numbers, with a scratchpad or without",
     zh="乘法算式:有无草稿",
     paper="Show Your Work: Scratchpads for Intermediate Computation with Language Models",
@@ -53,6 +53,13 @@ CARD = Card(
         "law: each step of a scratchpad is true and follows from those before it, the last is the "
         "product, and no question is in two parts",
     ),
+    evidence={
+        "llm/limits": (
+            "test_accuracy_falls_where_the_model_ends",
+            "test_questions_are_of_their_size_and_never_shown_before",
+        ),
+    },
+    missing={"llm/limits": "curves within the card that `audit` prints"},
     tiny={"examples": 40, "scratchpad": False},
 )
 
