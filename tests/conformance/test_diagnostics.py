@@ -5,14 +5,17 @@ import inspect
 
 import torch
 
+from cartograd.core import registry
 from cartograd.core.build import build, entry
+from cartograd.training.diagnosis.needle import Haystack
 from tests.conformance.support import global_state_untouched, judged_model, over, untouched
 
 HISTORY = [{"epoch": n, "train/loss": 1 / n, "valid/loss": 0.5 + 1 / n} for n in range(1, 9)]
+HAYSTACK = Haystack((5, 6, 7), [((1, 2), (2,)), ((1, 3), (3,)), ((1, 4), (4, 4))], (1,))
 
 
 def given(card):
-    """What a diagnostic is given: an objective and a batch or batches, or a history."""
+    """What a diagnostic is given: an objective and a batch or batches, a history, or a writer."""
     first, *rest = [
         name
         for name, item in inspect.signature(entry(card)).parameters.items()
@@ -20,6 +23,11 @@ def given(card):
     ]
     if first == "history":
         return None, (HISTORY,)
+    if first == "begin":
+        writer = build("llama", **registry.find("llama", kind="model")[0].tiny).eval()
+        texts = torch.arange(20).view(2, 10) % 11
+        data = {"haystack": (HAYSTACK,), "texts": (texts, torch.ones(11, dtype=torch.int64))}
+        return writer, (writer.decoder, *data[rest[0]])
     model, x, y = judged_model()
     objective = build("classify", model=model)
     return model, (objective, (x, y) if rest == ["batch"] else [(x, y), (x, y)])

@@ -149,6 +149,35 @@ def test_room_ends_with_the_context():
     assert len(answer.tokens) == 8 or answer.ended
 
 
+def test_a_window_goes_on_beyond_the_context():
+    model = writer(context=20)
+    options = {"window": 12, "sinks": 2}
+    answer, other = generate(model, ["Once upon a time there was", "Once"], length=40, **options)
+    assert len(answer.tokens) == 40 or answer.ended
+    assert generate(model, "Once", length=40, **options)[0].tokens == other.tokens
+    assert generate(model, "Once", length=6)[0].tokens == other.tokens[:6]
+    rounded = generate(model, "Once", length=30, cache="int8", **options)[0]
+    assert len(rounded.tokens) == 30 or rounded.ended
+    assert "".join(stream(model, "Once", length=40, **options)) == other.text
+    with pytest.raises(UsageError, match="context is 20; expected fewer, such as window=10"):
+        generate(model, "Once", window=18)
+    with pytest.raises(UsageError, match="lets go of what beams and drafts go back to"):
+        generate(model, "Once", window=10, draft=model)
+    with pytest.raises(UsageError, match="answers sources"):
+        generate(translator(), "Once", window=10)
+
+
+def test_a_prompt_is_read_in_chunks():
+    model = writer()
+    texts = ["Once upon a time", "Once"]  # of which one is padded
+    whole = [one.tokens for one in generate(model, texts, length=9)]
+    for chunk in (1, 5, 16, 99):
+        found = generate(model, texts, length=9, prefill_chunk=chunk)
+        assert [one.tokens for one in found] == whole
+    with pytest.raises(UsageError, match="prefill_chunk=0 reads nothing"):
+        generate(model, texts, prefill_chunk=0)
+
+
 @pytest.fixture
 def cli_run(monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
@@ -254,6 +283,8 @@ def test_on_the_command_line(cli_run, tmp_path):
     said = cli_run("generate", tmp_path / "b", "Once", "--length", "20", "--json").json
     assert said["text"] == text
     assert said["tokens_per_second"] > 0
+    kept = ("--window", "20", "--sinks", "2", "--prefill-chunk", "3")
+    assert cli_run("generate", tmp_path / "b", "Once", "--length", "16", *kept).out[:9] == text[:9]
     drawn = [
         cli_run(
             "generate", tmp_path / "b", "Once", "--temperature", "1.5", "--top-k", "40",
@@ -273,6 +304,9 @@ def test_on_the_command_line(cli_run, tmp_path):
         (("b", "x" * 300), "the prompt has 300 tokens and the context of llama is 200"),
         (("b", "Once", "--top-p", "7"), "p=7.0 is out of range"),
         (("b", "Once", "--temperature", "0"), "temperature=0.0 is out of range"),
+        (("b", "Once", "--sinks", "2"), "--sinks are kept beside a window; give --window"),
+        (("b", "Once", "--window", "200"), "keep 204 tokens and the model's context is 200"),
+        (("b", "Once", "--window", "0"), "sinks=4 and window=0; expected at least 0 and at least"),
         (("b", "Once", "--count", "3"), "--count is for models that draw examples"),
     ],
 )

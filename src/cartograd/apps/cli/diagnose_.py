@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from cartograd.apps.answers import units
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import File, Many, Seed
+from cartograd.apps.cli.long_texts import long_texts
+from cartograd.core.errors import UsageError
 
 if TYPE_CHECKING:
     from cartograd.apps.results.model_diagnosis import ModelDiagnosis
@@ -29,15 +31,25 @@ def diagnose_(
     memory: float | None = None,
     seed: Seed = None,
     device: str | None = None,
+    lengths: Many = (),
+    depths: int | None = None,
+    trials: int | None = None,
+    window: int | None = None,
+    sinks: int | None = None,
+    precision: str | None = None,
     out: File = None,
     json: bool = False,
 ) -> None:
     """Say what is wrong with a training run or a model, and what to try; writes a page.
 
     Args:
-        target: a run folder, for what its curves say; or a model like lenet5, with --data.
+        target: a run folder, for what its curves say; or a model like lenet5, with --data; or a
+            language model like smollm2, with --looks needle.
         data: a source, like digits: look at the model (or at that of the run) in training on it.
-        looks: some of layers, rate, noise, batch; by default all.
+            Of needle and position a file with a text.
+        looks: some of layers, rate, noise, batch; by default all. Or of a language model needle
+            (does it find a sentence in a long text, by length and depth?) and position (how well
+            does it predict by position?).
         objective: what to learn; by default what is usual for the data.
         optimizer: like adamw:lr=3e-3.
         batch_size: examples in a batch.
@@ -45,6 +57,13 @@ def diagnose_(
         memory: GiB that a step may take; by default four fifths of what is free.
         seed: of weights, order and dropout.
         device: auto, cpu, cuda or mps.
+        lengths: of needle and position, tokens of the texts, like 512,1024; those of 256, 512 and
+            1024 that the model reads if left out.
+        depths: places in a text that a needle is hidden at; 5 if left out.
+        trials: needles at each of them; 4 if left out.
+        window: keep only so many of the last tokens, and --sinks of the first, while reading.
+        sinks: first tokens that are kept beside a window; 4 if left out.
+        precision: of the weights while reading, as of `generate`.
         out: the HTML file to write; by default diagnosis.html in the run's folder, or
             diagnosis-MODEL-DATA.html here.
         json: print one object.
@@ -55,6 +74,14 @@ def diagnose_(
     options: dict[str, Any] = {"objective": objective, "optimizer": optimizer, "memory": memory}
     options |= {"batch_size": batch_size, "seed": seed, "device": device}
     output.check_page(out)
+    own = {"depths": depths, "trials": trials, "window": window, "sinks": sinks}
+    own |= {"precision": precision, "lengths": _lengths(lengths) or None}
+    if set(chosen) & {"needle", "position"}:
+        _only(options | {"steps": None if steps == 100 else steps}, chosen)
+        given = {key: value for key, value in own.items() if value is not None}
+        long_texts(target, data, chosen, out, json=json, seed=seed or 0, **given)
+        return
+    _none(own)
     verb: Any = diagnose
     if data is None:
         _run(verb(target, looks=tuple(chosen), **options), out, json=json)
@@ -85,6 +112,32 @@ def diagnose_(
         print()
     _findings(found.findings)
     output.lines([("report", str(page))])
+
+
+def _lengths(texts: tuple[str, ...]) -> tuple[int, ...]:
+    words = [word.strip() for text in texts for word in text.split(",") if word.strip()]
+    for word in words:
+        if not word.isdecimal() or not int(word):
+            raise UsageError(f"--lengths {word} is no number of tokens; expected one like 512")
+    return tuple(map(int, words))
+
+
+def _only(options: dict[str, Any], looks: list[str]) -> None:
+    """Refuse what is of training beside looks at long texts."""
+    others = [word for word in looks if word not in ("needle", "position")]
+    if others:
+        raise UsageError(
+            f"{others[0]} looks at training, needle and position at long texts; ask for one kind"
+        )
+    for key, value in options.items():
+        if key != "seed" and value is not None:
+            raise UsageError(f"--{key.replace('_', '-')} is of looks at training; leave it out")
+
+
+def _none(own: dict[str, Any]) -> None:
+    for key, value in own.items():
+        if value is not None:
+            raise UsageError(f"--{key} is of looks at long texts; give --looks needle with it")
 
 
 def _run(diagnosis: "RunDiagnosis", out: Path | None, *, json: bool) -> None:

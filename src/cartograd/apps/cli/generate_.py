@@ -50,6 +50,9 @@ def generate_(
     plain: bool = False,
     precision: str = "float32",
     cache: str = "float32",
+    window: int | None = None,
+    sinks: int | None = None,
+    prefill_chunk: int | None = None,
     schema: str | None = None,
     grammar: str | None = None,
     pattern: str | None = None,
@@ -104,6 +107,10 @@ def generate_(
             quickest of the others here.
         cache: number format of the keys and values that are kept while it writes: float32, or int8
             for a quarter of the memory.
+        window: keep only so many of the last tokens, and --sinks of the first, so that a text may
+            be longer than the model's context, in bounded memory.
+        sinks: first tokens that are kept beside a window; 4 if left out.
+        prefill_chunk: most tokens of the prompt that are read at once, for less memory.
         schema: of a text, a JSON schema that it follows: a file, or the schema itself.
         grammar: a grammar (GBNF) that it follows: a file, or the grammar itself.
         pattern: a regular expression that it is.
@@ -112,6 +119,8 @@ def generate_(
     from cartograd.apps.load.form_rules import rules_of
 
     rules_of(schema=schema, grammar=grammar, pattern=pattern)  # refused before a model is loaded
+    if sinks is not None and window is None:
+        raise UsageError("--sinks are kept beside a window; give --window, such as --window 512")
     from cartograd.apps.load.target import as_signed
 
     others = (prompt, sampler, guidance, truncation, temperature)
@@ -119,8 +128,9 @@ def generate_(
         "--length": (length, LENGTH), "--top-k": (top_k, None), "--top-p": (top_p, None),
         "--repetition-penalty": (repetition_penalty, None), "--beams": (beams, None),
         "--draft": (draft, None), "--plain": (plain, False), "--precision": (precision, "float32"),
-        "--cache": (cache, "float32"), "--schema": (schema, None), "--grammar": (grammar, None),
-        "--pattern": (pattern, None),
+        "--cache": (cache, "float32"), "--window": (window, None), "--sinks": (sinks, None),
+        "--prefill-chunk": (prefill_chunk, None), "--schema": (schema, None),
+        "--grammar": (grammar, None), "--pattern": (pattern, None),
     }  # fmt: skip
     styling = any(one is not None for one in (content, style, style_weight))
     if styling or inpaint is not None or mask is not None:
@@ -161,6 +171,7 @@ def generate_(
     return _written(
         model, text, json, length=length, samplers=chain, beams=beams, draft=draft, plain=plain,
         precision=precision, cache=cache, seed=0 if chain and seed is None else seed,
+        window=window, sinks=4 if sinks is None else sinks, prefill_chunk=prefill_chunk,
         schema=schema, grammar=grammar, pattern=pattern,
     )  # fmt: skip
 
@@ -177,7 +188,8 @@ def _written(model: Any, text: str, json: bool, /, **options: Any) -> int:
 
     if not text.strip():
         raise UsageError("the prompt is empty; expected a text to go on from")
-    writing = Writing(model, precision=options["precision"], cache=options["cache"])
+    own = ("precision", "cache", "window", "sinks")
+    writing = Writing(model, **{key: options[key] for key in own})
     if writing.manner != Manner():
         told = ", ".join(f"{key}={value}" for key, value in writing.tokenizer.manner.items())
         output.note(f"written as published, where no option says otherwise: {told}")

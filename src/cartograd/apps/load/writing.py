@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 from cartograd.apps.answers.writer import (
     Begun,
@@ -15,9 +16,10 @@ from cartograd.apps.answers.writer import (
 )
 from cartograd.apps.load.target import Target, as_signed, name_of
 from cartograd.architectures.decoding.generate import left_padded
+from cartograd.architectures.decoding.streaming import room_for, streaming
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.inference import Fusible, RoundedCache
-from cartograd.core.protocols import Writer
+from cartograd.core.protocols import Decoder, Writer
 from cartograd.core.signed import Signed
 from cartograd.data.text.chat import Messages
 from cartograd.data.text.tokenizer import Tokenizer
@@ -39,6 +41,8 @@ class Writing:
         precision: of the weights: float32, float16, bf16, int8, int4 (coarser), or auto for the
             quickest of the others here. Weights that are rounded already stay as they are.
         cache: number format of the keys and values that it keeps while it writes, of `CACHES`.
+        window: how many of the last tokens it keeps, so that texts may be endless; all if None.
+        sinks: how many of the first tokens it keeps beside a window.
 
     Raises:
         UsageError: it is none that writes texts, or keeps no weights, or nothing else, in this
@@ -46,7 +50,8 @@ class Writing:
     """
 
     def __init__(
-        self, target: Target, /, *, precision: str = "float32", cache: str = "float32"
+        self, target: Target, /, *, precision: str = "float32", cache: str = "float32",
+        window: int | None = None, sinks: int = 4,
     ):  # fmt: skip
         if cache not in CACHES:
             raise unknown("number format of a cache", cache, CACHES)
@@ -60,6 +65,9 @@ class Writing:
         self.answers, self.cache = signed.signature.task.generated == "answer", cache
         if cache != "float32":
             self._check_cache(name)
+        self.window, self.sinks = window, sinks
+        if window is not None:
+            self._check_window(name, window)
         self.stop = ends(self.tokenizer)
         self.manner = manner_of(self.tokenizer)
 
@@ -79,7 +87,7 @@ class Writing:
             if self.tokenizer.begin is None:
                 raise UsageError("the prompt is empty; expected a text to go on from")
             tokens = [self.tokenizer.begin]
-        context = self.context
+        context = self.context if self.window is None else None
         if context is not None and len(tokens) + (not self.answers) > context:
             raise UsageError(
                 f"the prompt has {len(tokens)} tokens and the context of {name_of(self.signed)} "
@@ -108,13 +116,29 @@ class Writing:
             return begun(self.model, self.signed, source, length)
         prompt, starts = (part.to(self.device) for part in left_padded(rows))
         before = prompt.shape[1]
+        if self.window is not None:
+            return self._endless(prompt, length, self.window)
         room = length if self.context is None else min(length, self.context - before)
         padded = {"starts": starts} if starts.any() else {}
-        decoder = self.model.decoder(len(rows), before + room, **padded)
+        decoder = self._rounded(self.model.decoder(len(rows), before + room, **padded))
+        return Begun(decoder, prompt, padded.get("starts"), room)
+
+    def _endless(self, prompt: Tensor, length: int, window: int) -> Begun:
+        room = room_for(self.sinks, window, self.context)
+        decoder = self._rounded(self.model.decoder(len(prompt), room))
+        return Begun(streaming(decoder, sinks=self.sinks, window=window), prompt, None, length)
+
+    def _rounded(self, decoder: Decoder) -> Decoder:
         if self.cache == "int8":
             assert isinstance(decoder, RoundedCache)
             decoder.in_int8()
-        return Begun(decoder, prompt, padded.get("starts"), room)
+        return decoder
+
+    def _check_window(self, name: str, window: int) -> None:
+        """Refuse a model that cannot read endless texts, before it reads one."""
+        if self.answers:
+            raise UsageError(f"{name} answers sources; window is for models that go on from a text")
+        self._endless(torch.zeros(1, 1, dtype=torch.int64), 1, window)
 
     def _check_cache(self, name: str) -> None:
         """Refuse a model that keeps no keys and values, or those of a source, too."""

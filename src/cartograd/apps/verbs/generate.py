@@ -40,6 +40,11 @@ class Options:
             quickest of the others here.
         cache: number format of the keys and values that are kept while it writes: float32, or int8
             for a quarter of the memory.
+        window: keep only so many of the last tokens, and `sinks` of the first, so that a text may
+            be longer than the model's context, in bounded memory; all are kept if not given.
+        sinks: first tokens that are kept beside a window.
+        prefill_chunk: most tokens of a prompt that are read at once, for less memory; the whole
+            prompt if not given.
         schema: a JSON schema that every text follows, as an object, a text or a file.
         grammar: a grammar that every text follows, in GBNF, as a text or a file.
         pattern: a regular expression that every text is.
@@ -53,6 +58,9 @@ class Options:
     plain: bool = False
     precision: str = "float32"
     cache: str = "float32"
+    window: int | None = None
+    sinks: int = 4
+    prefill_chunk: int | None = None
     schema: Any = None
     grammar: str | Path | None = None
     pattern: str | None = None
@@ -68,7 +76,8 @@ def generate(
         prompts: one or more texts, or conversations of messages with `role` and `content`; a batch
             is faster than one by one.
         **options: `length`, `samplers`, `seed`, `beams`, `draft`, `plain`, `precision`,
-            `cache`, `schema`, `grammar`, `pattern`: see `Options`.
+            `cache`, `window`, `sinks`, `prefill_chunk`, `schema`, `grammar`, `pattern`: see
+            `Options`.
 
     Raises:
         UsageError: the target writes no text, a prompt is empty or too long, or an option is wrong.
@@ -85,9 +94,9 @@ def generate(
         if manner.beams > 1:
             groups = [rows] if writing.answers else [[row] for row in rows]
             found = [own for group in groups for own in _searched(writing, group, asked, manner)]
-        elif asked.draft is not None:
-            for number, row in enumerate(rows):
-                found[number] = list(_tokens(writing, row, asked))
+        elif asked.draft is not None or writing.window is not None:
+            for number, row in enumerate(rows):  # a stream has no padding
+                found[number] = list(_tokens(writing, row, asked, form))
         else:
             for step in _together(writing, rows, asked, form):
                 for row, token in zip(found, step, strict=True):
@@ -137,7 +146,10 @@ def manner_for(writing: Writing, asked: Options, /) -> Manner:
 def _writing(target: Target | Writing, asked: Options) -> Writing:
     if isinstance(target, Writing):
         return target
-    return Writing(target, precision=asked.precision, cache=asked.cache)
+    return Writing(
+        target, precision=asked.precision, cache=asked.cache, window=asked.window,
+        sinks=asked.sinks,
+    )  # fmt: skip
 
 
 def _asked(options: dict[str, Any]) -> Options:
@@ -147,6 +159,10 @@ def _asked(options: dict[str, Any]) -> Options:
         raise UsageError(f"length={asked.length} and beams={beams} have to be at least 1")
     if beams > 1 and (asked.samplers or asked.seed is not None or asked.draft is not None):
         raise UsageError("a beam search does not sample; give no sampler, seed or draft with it")
+    if asked.window is not None and (beams > 1 or asked.draft is not None):
+        raise UsageError("a window lets go of what beams and drafts go back to; leave them out")
+    if asked.prefill_chunk is not None and (beams > 1 or asked.draft is not None):
+        raise UsageError("prefill_chunk is for one token at a time; give no beams or draft with it")
     said = [key for key, own in _forms(asked).items() if own is not None]
     if said and (beams > 1 or asked.draft is not None):
         raise UsageError(f"{said[0]} is for one text at a time; give no beams or draft with it")
@@ -189,7 +205,7 @@ def _together(
         stop = form.stop
     return steps(
         begun.decoder, begun.prompt, begun.starts, _generator(asked, writing.device),
-        length=begun.length, samplers=samplers, stop=stop,
+        length=begun.length, samplers=samplers, stop=stop, prefill_chunk=asked.prefill_chunk,
     )  # fmt: skip
 
 

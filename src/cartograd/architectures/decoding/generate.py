@@ -1,7 +1,8 @@
 """Generation: one token after another, each sampled from the logits given all before it.
 
-The prompt is read at once; after it, each step reads one token for each row. Finished rows leave
-the batch, so that they cost nothing more.
+The prompt is read at once, or in chunks, which takes less memory and gives the same. After it,
+each step reads one token for each row. Finished rows leave the batch, so that they cost nothing
+more.
 
     t_i = draw(samplers(model(t_1 ... t_i-1)))
 
@@ -40,6 +41,7 @@ def generate(
     length: int,
     samplers: Sequence[TokenSampler] = (),
     stop: Collection[int] = (),
+    prefill_chunk: int | None = None,
 ) -> list[list[int]]:
     """The new tokens of each row; the last one is a stop token where one was met.
 
@@ -51,12 +53,17 @@ def generate(
         length: greatest number of new tokens.
         samplers: applied to the logits before a token is chosen.
         stop: tokens after which a row is finished.
+        prefill_chunk: most tokens of the prompt that are read at once, which bounds the memory
+            that reading takes; the whole prompt if not given.
 
     Raises:
-        UsageError: there is no prompt, or the decoder has no room for so many tokens.
+        UsageError: there is no prompt, no token in a chunk, or the decoder has no room for so many.
     """
     rows: list[list[int]] = [[] for _ in prompt]
-    steps = stream(decoder, prompt, starts, generator, length=length, samplers=samplers, stop=stop)
+    steps = stream(
+        decoder, prompt, starts, generator, length=length, samplers=samplers, stop=stop,
+        prefill_chunk=prefill_chunk,
+    )  # fmt: skip
     for step in steps:
         for row, token in zip(rows, step, strict=True):
             if token is not None:
@@ -74,6 +81,7 @@ def stream(
     length: int,
     samplers: Sequence[TokenSampler] = (),
     stop: Collection[int] = (),
+    prefill_chunk: int | None = None,
 ) -> Iterator[list[int | None]]:
     """As `generate`, step by step: the next token of each row, None for one that has finished.
 
@@ -84,7 +92,10 @@ def stream(
         raise UsageError("there is no prompt; expected at least one token to go on from")
     if length < 1:
         raise UsageError(f"length={length} is out of range; expected at least one new token")
-    return _steps(decoder, prompt, starts, generator, length, samplers, frozenset(stop))
+    if prefill_chunk is not None and prefill_chunk < 1:
+        raise UsageError(f"prefill_chunk={prefill_chunk} reads nothing; expected at least 1")
+    chunk = prompt.shape[1] if prefill_chunk is None else prefill_chunk
+    return _steps(decoder, prompt, starts, generator, length, samplers, frozenset(stop), chunk)
 
 
 def left_padded(
@@ -111,6 +122,7 @@ def _steps(
     length: int,
     samplers: Sequence[TokenSampler],
     stop: frozenset[int],
+    chunk: int,
 ) -> Iterator[list[int | None]]:
     rows, before = prompt.shape
     seen = prompt.new_full((rows, before + length), -1)
@@ -120,7 +132,9 @@ def _steps(
             torch.arange(before, device=starts.device) < starts[:, None], -1
         )
     alive = list(range(rows))
-    unread = prompt
+    *first, unread = prompt.split(chunk, 1)
+    for piece in first:
+        decoder.read(piece, last=True)
     for place in range(before, before + length):
         with torch.inference_mode():
             logits = decoder.read(unread, last=True)[:, -1]

@@ -51,7 +51,7 @@ CARD = Card(
     ),
     evidence={"llm/long-context": ("test_distributed_as_the_large_model_alone",)},
     missing={
-        "llm/long-context": "sliding window and RoPE scaling beyond training; the needle test",
+        "llm/long-context": "the row on RoPE scaling beyond training, not run yet",
     },
     tiny={"length": 3, "num_assistant_tokens": 2},
     renamed={"ahead": "num_assistant_tokens"},

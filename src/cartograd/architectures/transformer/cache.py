@@ -87,10 +87,8 @@ class Layer:
         """Append new keys, and values behind them, as whole numbers; return all in floats."""
         assert self.scale is not None
         start, end = self.room(new.shape[2])
-        x, scale = new.float(), self.scale[:, :, :end]
-        step = x.abs().amax(3, keepdim=True).div_(MOST).clamp_(min=TINY)
-        scale[:, :, start:] = step
-        self.both[:, :, start:end] = x.div(step).round_()
+        scale = self.scale[:, :, :end]
+        self.both[:, :, start:end], scale[:, :, start:] = whole_numbers(new)
         return self.both[:, :, :end].float().mul_(scale).to(new.dtype)
 
     def room(self, new: int, /) -> tuple[int, int]:
@@ -122,6 +120,7 @@ class Cache:
     Attributes:
         all: the keys and values of all layers, one tensor.
         scale: of each head and token, where those are whole numbers; else None.
+        ahead: by how much positions are ahead of places here (`streaming`).
     """
 
     def __init__(
@@ -141,7 +140,7 @@ class Cache:
         self.all = torch.zeros(layers, rows, 2 * heads, capacity, width, dtype=dtype, device=device)
         self.scale: Tensor | None = None
         self.layers = self._layers(0)
-        self.rows, self.capacity = rows, capacity
+        self.rows, self.capacity, self.ahead = rows, capacity, 0
         self.starts = None if starts is None else starts.to(device)
 
     def __getitem__(self, layer: int) -> Layer:
@@ -160,6 +159,11 @@ class Cache:
         """Bytes of all keys and values that there is room for."""
         return sum(part.nbytes for part in (self.all, self.scale) if part is not None)
 
+    def hold(self, kept: Tensor, scale: Tensor | None, length: int, ahead: int, /) -> None:
+        """Go on in other memory, of which so many tokens are there."""
+        self.all, self.scale, self.capacity, self.ahead = kept, scale, kept.shape[3], ahead
+        self.layers = self._layers(length)
+
     def _layers(self, length: int) -> list[Layer]:
         scales = [None] * len(self.all) if self.scale is None else self.scale
         return [
@@ -177,7 +181,8 @@ class Cache:
         Padding gets position 0.
         """
         device = self.all.device
-        places = torch.arange(self.length, self.length + new, device=device)
+        first = self.length + self.ahead
+        places = torch.arange(first, first + new, device=device)
         if self.starts is None:
             return places
         return (places - self.starts[:, None]).clamp(min=0)
@@ -213,6 +218,15 @@ class Cache:
             layer.length = length
 
 
+def whole_numbers(
+    x: Float[Tensor, "... d"], /
+) -> tuple[Float[Tensor, "... d"], Float[Tensor, "... 1"]]:
+    """Keys or values as multiples of a step for each head and token, and the steps."""
+    x = x.float()
+    step = x.abs().amax(-1, keepdim=True).div_(MOST).clamp_(min=TINY)
+    return x.div(step).round_(), step
+
+
 def _reordered(kept: Tensor, rows: Tensor, length: int) -> Tensor:
     """These rows of what all layers keep, with room for as many tokens."""
     chosen = kept[:, :, :, :length].index_select(1, rows)
@@ -231,10 +245,15 @@ class CachedDecoder:
         forward: from tokens, the cache and whether only the last logits are wanted to logits;
             it appends to the cache.
         cache: an empty one.
+        moved: from keys of all layers and a number to the keys that many positions on, as
+            `streaming` has to move them; None for a model whose positions cannot be moved.
     """
 
-    def __init__(self, forward: Callable[[Tensor, Cache, bool], Tensor], cache: Cache, /):
-        self.forward, self.cache = forward, cache
+    def __init__(
+        self, forward: Callable[[Tensor, Cache, bool], Tensor], cache: Cache,
+        moved: Callable[[Tensor, int], Tensor] | None = None, /,
+    ):  # fmt: skip
+        self.forward, self.cache, self.moved = forward, cache, moved
 
     @property
     def length(self) -> int:

@@ -40,7 +40,7 @@ from cartograd.architectures.transformer.decoder_block import DecoderBlock
 from cartograd.architectures.transformer.experts import Experts
 from cartograd.architectures.transformer.feed_forward import FeedForward
 from cartograd.architectures.transformer.rereading import Rereading
-from cartograd.architectures.transformer.rotary import Rotary
+from cartograd.architectures.transformer.rotary import Rotary, mover
 from cartograd.architectures.transformer.rotary_scaling import LongRope
 from cartograd.architectures.transformer.scored_attention import ScoredAttention
 from cartograd.core.card import Card
@@ -262,8 +262,8 @@ class Decoder(nn.Module):
             len(self.blocks), rows, first.attention.kv_heads, capacity, first.attention.width,
             weight.dtype, weight.device, starts=starts,
         )  # fmt: skip
-        made = CachedDecoder(self._continued, cache)
-        grown = self.rotary.at_length
+        moved, grown = mover(self.rotary, self.local_rotary, self.reach), self.rotary.at_length
+        made = CachedDecoder(self._continued, cache, moved)
         return Rereading(made, grown.context) if isinstance(grown, LongRope) else made
 
     def _continued(self, tokens: Tensor, cache: Cache, last: bool) -> Tensor:

@@ -61,7 +61,7 @@ class InferenceForm:
             self.head = _product([last], None, scores)
             self.layers = [_layer(block, product) for block in model.blocks]
             self.norm, self.eps = _norm(model.norm)
-        speeds = model.rotary.speeds
+        self.speeds = speeds = model.rotary.speeds
         places = torch.arange(model.context, device=speeds.device)[:, None] * speeds
         self.turns = torch.polar(torch.full_like(places, model.rotary.sharpness), places)
 
@@ -79,14 +79,16 @@ class InferenceForm:
             self.embedding.device, starts=starts,
         )  # fmt: skip
         one = OneToken(self.layers, self.heads, self.groups, self.width, self.eps)
-        return CachedDecoder(partial(self._continued, one), cache)
+        return CachedDecoder(partial(self._continued, one), cache, self._moved)
 
     def _continued(
         self, one: OneToken, tokens: Tensor, cache: Cache, last: bool
     ) -> Float[Tensor, "b t v"]:
         if tokens.numel() == 1 and cache.starts is None and not self._beyond(cache):
             x = F.embedding(tokens[0], self.embedding)
-            return self.head(one.normed(one(x, self.turns[cache.length], cache), self.norm))[None]
+            return self.head(
+                one.normed(one(x, self.turns[cache.length + cache.ahead], cache), self.norm)
+            )[None]
         b, t = tokens.shape
         heads, d = self.heads, self.width
         turned = heads + self.groups
@@ -111,6 +113,11 @@ class InferenceForm:
             x.add_(down(F.silu(gate, inplace=True).mul_(up)))
         x = x.view(b, t, -1)[:, -1] if last else x
         return self.head(F.rms_norm(x, size, self.norm, eps)).view(b, -1, len(self.embedding))
+
+    def _moved(self, keys: Tensor, by: int) -> Tensor:
+        turn = torch.polar(torch.ones_like(self.speeds), by * self.speeds)
+        pairs = torch.view_as_complex(keys.unflatten(-1, (-1, 2)).contiguous())
+        return torch.view_as_real(pairs * turn).flatten(-2)
 
     def _beyond(self, cache: Cache) -> bool:
         """Whether the window masks some of the tokens before the next one."""

@@ -246,7 +246,7 @@ class LLaMA(nn.Module):
             len(self.blocks), rows, self.kv_heads, capacity, self.head_dim, weight.dtype,
             weight.device, starts=starts,
         )  # fmt: skip
-        return CachedDecoder(self._continued, cache)
+        return CachedDecoder(self._continued, cache, self.rotary.moved)
 
     @property
     def kv_heads(self) -> int:

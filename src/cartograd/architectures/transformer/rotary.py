@@ -124,8 +124,14 @@ class Rotary(nn.Module):
         speeds = self.speeds if self.at_length is None else self.at_length(places.max() + 1)
         angles = places[..., None].float() * speeds
         angles = angles[:, None] if places.ndim == 2 else angles  # beside the heads
-        cos, sin = angles.cos() * self.sharpness, angles.sin() * self.sharpness
+        return self._turned(angles.cos() * self.sharpness, angles.sin() * self.sharpness)
 
+    def moved(self, x: Float[Tensor, "... d"], by: int, /) -> Float[Tensor, "... d"]:
+        """Features that are turned already, as they are some positions later (or earlier)."""
+        angles = by * self.speeds
+        return self._turned(angles.cos(), angles.sin())(x)
+
+    def _turned(self, cos: Tensor, sin: Tensor) -> Callable[[Tensor], Tensor]:
         def turned(x: Tensor) -> Tensor:
             if self.turned is not None and x.shape[-1] > self.turned:
                 rest = x[..., self.turned :]
@@ -138,3 +144,27 @@ class Rotary(nn.Module):
             return torch.stack([one * c - two * s, two * c + one * s], -1).flatten(-2)
 
         return turned
+
+
+def mover(
+    rotary: Rotary, local: Rotary | None, reach: str, /
+) -> Callable[[Tensor, int], Tensor] | None:
+    """What moves the keys `l b h s d` of all layers on by some positions (as `Rotary.moved`).
+
+    Args:
+        rotary: of layers that see all.
+        local: of layers with a window; `rotary` if None.
+        reach: what each layer sees, a letter each as of a `decoder`.
+
+    Returns:
+        None where positions follow the length of the text, so that no key can be moved alone.
+    """
+    if rotary.by_length:
+        return None
+    ways = {"f": rotary, "w": rotary if local is None else local}
+
+    def moved(keys: Tensor, by: int) -> Tensor:
+        pairs = zip(reach, keys, strict=True)
+        return torch.stack([ways[s].moved(own, by) if s in ways else own for s, own in pairs])
+
+    return moved
