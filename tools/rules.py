@@ -23,6 +23,7 @@ ALLOWED = {
     ("CG005", "src/cartograd/architectures/transformer/decoder.py"): "by these families differ",
     ("CG005", "src/cartograd/architectures/transformer/modernbert.py"): "its sizes, head, windows",
     ("CG005", "src/cartograd/architectures/transformer/sentence_encoder.py"): "a BERT's sizes",
+    ("CG005", "src/cartograd/architectures/transformer/deberta.py"): "its sizes, head and ranges",
     ("CG005", "src/cartograd/architectures/transformer/bert.py"): "its sizes, head and norm",
     ("CG005", "src/cartograd/architectures/transformer/vit.py"): "its sizes, and norm with eps",
     ("CG005", "src/cartograd/generative/diffusion/ddpm.py"): "its sizes, network and chain",

@@ -545,6 +545,10 @@ SIGNATURES = {
         (Port("image", "image", (1, 4, 4), bounds=(0.0, 1.0), task="generate"),),
     ),
     "mel-resnet": heard(1000, Port("word", "label", (3,), task="classify")),
+    "decoder-embedding": Signature(
+        (Port("text", "text", ("t",), "int64", (0, 10), padding_id=0),),
+        (Port("meaning", "vector", (8,)),),
+    ),
     "sentence-encoder": Signature(
         (Port("text", "text", ("t",), "int64", (0, 10), padding_id=0),),
         (Port("meaning", "vector", (8,)),),

@@ -29,6 +29,11 @@ DISTIL = {
     "dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 24, "max_position_embeddings": 32,
 }  # fmt: skip
 ROBERTA = BERT | {"max_position_embeddings": 33, "type_vocab_size": 1, "layer_norm_eps": 1e-5}
+DEBERTA = BERT | {
+    "relative_attention": True, "position_buckets": 4, "share_att_key": True,
+    "position_biased_input": False, "norm_rel_ebd": "layer_norm", "pos_att_type": ["p2c", "c2p"],
+}  # fmt: skip
+ELECTRA = BERT | {"embedding_size": 12}
 MODERN = BERT | {"local_attention": 4}
 GPT = {"n_positions": 32, "n_embd": 16, "n_layer": 2, "n_head": 2, "bos_token_id": 1}
 LLAMA = BERT | {"num_key_value_heads": 1, "bos_token_id": 1}
@@ -72,6 +77,14 @@ MODELS = {
     "xlm-roberta masked": ("XLMRobertaForMaskedLM", "XLMRobertaConfig", ROBERTA),
     "xlm-roberta tags": ("XLMRobertaForTokenClassification", "XLMRobertaConfig", ROBERTA | LABELS),
     "xlm-roberta answers": ("XLMRobertaForQuestionAnswering", "XLMRobertaConfig", ROBERTA),
+    "deberta-v2": ("DebertaV2ForSequenceClassification", "DebertaV2Config", DEBERTA | LABELS),
+    "deberta-v2 masked": ("DebertaV2ForMaskedLM", "DebertaV2Config", DEBERTA),
+    "deberta-v2 tags": ("DebertaV2ForTokenClassification", "DebertaV2Config", DEBERTA | LABELS),
+    "deberta-v2 answers": ("DebertaV2ForQuestionAnswering", "DebertaV2Config", DEBERTA),
+    "electra": ("ElectraForSequenceClassification", "ElectraConfig", ELECTRA | LABELS),
+    "electra masked": ("ElectraForMaskedLM", "ElectraConfig", ELECTRA),
+    "electra tags": ("ElectraForTokenClassification", "ElectraConfig", ELECTRA | LABELS),
+    "electra answers": ("ElectraForQuestionAnswering", "ElectraConfig", ELECTRA),
     "modernbert": ("ModernBertForSequenceClassification", "ModernBertConfig", MODERN | LABELS),
     "modernbert masked": ("ModernBertForMaskedLM", "ModernBertConfig", MODERN),
     "modernbert tags": ("ModernBertForTokenClassification", "ModernBertConfig", MODERN | LABELS),
@@ -110,7 +123,7 @@ INDEX = "model.safetensors.index.json"
 def words(kind="bert"):
     """A tokenizer of pieces of words, as BERT's; RoBERTa's does not number the sides of a pair."""
     pair = "[CLS] $A [SEP] $B:1 [SEP]:1"
-    if kind.startswith(("roberta", "xlm-roberta", "modernbert")) and "two" not in kind:
+    if kind.startswith(("roberta", "xlm-roberta", "modernbert", "deberta")) and "two" not in kind:
         pair = "[CLS] $A [SEP] [SEP] $B:0 [SEP]"
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     made = tokenizers.Tokenizer(tokenizers.models.WordPiece(unk_token="[UNK]"))
@@ -150,7 +163,9 @@ def pieces():
 def write(kind, folder, **more):
     """A folder of a kind of `MODELS` with random weights that matter."""
     model, config, sizes = MODELS[kind]
-    tokenizer = None if kind == "vit" else words(kind) if "bert" in kind else pieces()
+    tokenizer = (
+        None if kind == "vit" else words(kind) if "bert" in kind or "electra" in kind else pieces()
+    )
     said = dict(sizes)
     if tokenizer is not None:
         said |= {"vocab_size": len(tokenizer), "pad_token_id": 0, "eos_token_id": 1}

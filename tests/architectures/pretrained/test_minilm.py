@@ -175,7 +175,7 @@ def test_texts_are_cut_where_sentence_transformers_does(folder):
         (
             POOLING,
             {"pooling_mode_lasttoken": True},
-            "pooling_mode_lasttoken=true is not",
+            r'pooling_mode=."lasttoken". is not known',
         ),
         (POOLING, [], "holds a list"),
         (BESIDE, {"similarity_fn_name": "dot"}, 'similarity_fn_name="dot" is not understood'),

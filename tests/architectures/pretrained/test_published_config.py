@@ -88,6 +88,39 @@ CHANGES = {
         "architectures": ["RobertaForSequenceClassification"],
         "something_new": 1,
     },
+    "deberta-v2": {
+        "relative_attention": False,
+        "share_att_key": False,
+        "position_biased_input": True,
+        "norm_rel_ebd": "none",
+        "position_buckets": 8,
+        "pos_att_type": "c2p|p2c",
+        "pos_att_type ": ["c2p"],
+        "max_relative_positions": 32,
+        "max_relative_positions ": 16,
+        "conv_kernel_size": 3,
+        "type_vocab_size": 2,
+        "hidden_act": "relu",
+        "layer_norm_eps": 1e-3,
+        "pooler_hidden_act": "tanh",
+        "problem_type": "multi_label_classification",
+    },
+    "deberta-v2 masked": {"legacy": False, "tie_word_embeddings": False},
+    "electra": {
+        "hidden_act": "relu",
+        "layer_norm_eps": 1e-3,
+        "type_vocab_size": 3,
+        "embedding_size": 16,
+        "is_decoder": True,
+        "pad_token_id": 5,
+        "num_attention_heads": 4,
+        "summary_type": "mean",
+        "classifier_dropout": 0.5,
+        "problem_type": "regression",
+        "num_labels": 5,
+        "something_new": 1,
+    },
+    "electra masked": {"tie_word_embeddings": False, "add_cross_attention": True},
     "modernbert": {
         "classifier_pooling": "mean",
         "classifier_pooling ": "max",
@@ -375,6 +408,12 @@ bert_tags/id2label distilbert/activation distilbert/pad_token_id distilbert/id2l
 distilbert/something_new distilbert_masked/tie_word_embeddings roberta/hidden_act
 roberta/position_embedding_type roberta/is_decoder roberta/pad_token_id roberta/something_new
 roberta_masked/tie_word_embeddings roberta_masked/add_cross_attention
+deberta-v2/relative_attention deberta-v2/share_att_key deberta-v2/position_biased_input
+deberta-v2/norm_rel_ebd deberta-v2/pos_att_type_ deberta-v2/max_relative_positions_
+deberta-v2/conv_kernel_size deberta-v2/type_vocab_size deberta-v2/hidden_act
+deberta-v2/pooler_hidden_act deberta-v2_masked/legacy deberta-v2_masked/tie_word_embeddings
+electra/hidden_act electra/is_decoder electra/pad_token_id electra/something_new
+electra_masked/tie_word_embeddings electra_masked/add_cross_attention
 gpt2/activation_function gpt2/scale_attn_weights
 gpt2/scale_attn_by_inverse_layer_idx gpt2/layer_norm_epsilon gpt2/tie_word_embeddings
 gpt2/add_cross_attention gpt2/rope_theta gpt2_classes/id2label

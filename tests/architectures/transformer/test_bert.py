@@ -5,7 +5,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from cartograd.architectures.pretrained.hf import hf
-from cartograd.architectures.transformer.bert import BERT, second_text
+from cartograd.architectures.transformer.bert import BERT
+from cartograd.architectures.transformer.bert_parts import second_text
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.spec import Spec

@@ -1,7 +1,7 @@
 r"""Models in GGUF files, as llama.cpp keeps them: sizes, weights, tokenizer and chat template.
 
 The family stands in `general.architecture`; LLaMA and Qwen2 are known, which our LLaMA holds, and
-Qwen3, which is a `decoder` with norms of queries and keys.
+Qwen3 (also with experts), Gemma 2 and 3 and Phi-3, which are settings of a `decoder`.
 Quantised weights become float32. For LLaMA the rows of queries and keys were put in an order in
 which the two numbers of a rotation are neighbours; they are put back, head by head.
 
@@ -22,6 +22,7 @@ from typing import Any
 import torch
 
 from cartograd.architectures.pretrained.filled import filled
+from cartograd.architectures.pretrained.gguf_families import FACTORS, OWN, rows, settings
 from cartograd.architectures.pretrained.gguf_header import check_header
 from cartograd.architectures.transformer.rotary import Rotary
 from cartograd.core.card import Card
@@ -48,9 +49,6 @@ CARD = Card(
 FAMILIES = {"llama": "", "qwen2": "qkv"}
 """What our LLaMA holds, and which projections of its attention add a bias."""
 
-NORMED = ("qwen3",)
-"""Families with norms of queries and keys, which are read and not written."""
-
 SIZES = {
     "dim": "embedding_length", "depth": "block_count", "heads": "attention.head_count",
     "ffn_dim": "feed_forward_length", "context": "context_length",
@@ -75,7 +73,8 @@ def gguf(path: str | Path, /) -> Signed:
     """
     file = GGUF(path)
     spec, tensors = spec_of(file), file.tensors()
-    tensors.pop(FREQUENCIES, None)
+    for name in (FREQUENCIES, *FACTORS.values()):
+        tensors.pop(name, None)
     size = spec.args["vocabulary"]
     text = Port("text", "text", ("t",), "int64", (0, size - 1))
     output = Port("next token", "label", ("t", size), task="next-token")
@@ -92,8 +91,8 @@ def spec_of(file: GGUF, /) -> Spec:
         UsageError: a value is missing, or asks for what our LLaMA has not.
     """
     family = file.values.get("general.architecture")
-    if family not in (*FAMILIES, *NORMED):
-        raise unknown(f"architecture in {file.path}:", str(family), (*FAMILIES, *NORMED))
+    if family not in (*FAMILIES, *OWN):
+        raise unknown(f"architecture in {file.path}:", str(family), (*FAMILIES, *OWN))
     check_header(file, family)
     said = _Said(file, family)
     kind = said("rope.scaling.type", "none")
@@ -117,7 +116,9 @@ def spec_of(file: GGUF, /) -> Spec:
         args["scaling"] = f"linear:factor={said('rope.scaling.factor')}"
     if FREQUENCIES in file.entries:
         args["scaling"] = _slowed(file, width, args["base"])
-    return Spec("decoder", args | {"qk_norm": "head"}) if family in NORMED else Spec("llama", args)
+    if family not in OWN:
+        return Spec("llama", args)
+    return Spec("decoder", args | settings(file, family, said, args))
 
 
 def keys(values: Mapping[str, Any], spec: Spec, /) -> Table:
@@ -129,6 +130,7 @@ def keys(values: Mapping[str, Any], spec: Spec, /) -> Table:
     else:
         order = [(), ()]
     return (
+        *rows(values["general.architecture"], spec),
         (r"token_embd\.weight", "embedding.weight"),
         (rf"{block}\.attn_q\.{ends}", rf"{ours}.attention.query.\2", *order[0]),
         (rf"{block}\.attn_k\.{ends}", rf"{ours}.attention.key.\2", *order[1]),

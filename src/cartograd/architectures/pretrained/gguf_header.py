@@ -12,6 +12,7 @@ References:
 import warnings
 from typing import Any
 
+from cartograd.architectures.pretrained.gguf_families import OWN
 from cartograd.architectures.pretrained.published_config import shown, typed
 from cartograd.core.errors import UsageError
 from cartograd.data.gguf.reader import GGUF
@@ -37,6 +38,7 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "attention.layer_norm_epsilon": (), "attention.sliding_window": (0,),
     "attn_logit_softcapping": (0.0,), "final_logit_softcapping": (0.0,),
     "expert_count": (0,), "expert_used_count": (0,), "expert_shared_count": (0,),
+    "expert_weights_norm": (True,), "expert_gating_func": (1,), "expert_weights_scale": (0.0, 1.0),
     "leading_dense_block_count": (0,), "nextn_predict_layers": (0,), "pooling_type": (0,),
     "use_parallel_residual": (), "logit_scale": (0.0, 1.0), "residual_scale": (0.0, 1.0),
     "embedding_scale": (0.0, 1.0), "rope.scaling.alpha": (0.0, 1.0),
@@ -103,8 +105,9 @@ def _check_own(file: GGUF, key: str, name: str, value: Any) -> None:
     rows = file.entries["token_embd.weight"].shape[0] if "token_embd.weight" in file.entries else 0
     heads: Any = said(f"{family}.attention.head_count")
     dim: Any = said(f"{family}.embedding_length")
-    if name in READ:
-        typed(str(file.path), key, value, READ[name])
+    reads = READ | OWN.get(family, {})
+    if name in reads:
+        typed(str(file.path), key, value, reads[name])
         return
     fits = isinstance(heads, int) and isinstance(dim, int) and heads > 0
     width = said(f"{family}.attention.key_length", dim // heads if fits else value)

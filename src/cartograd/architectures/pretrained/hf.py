@@ -34,6 +34,7 @@ from cartograd.architectures.pretrained.published_config import sections, settle
 from cartograd.architectures.pretrained.published_folder import configuration, tensors_of
 from cartograd.architectures.pretrained.published_pictures import standardised
 from cartograd.architectures.pretrained.published_writing import writes
+from cartograd.architectures.pretrained.sentence_decoder import READERS, sentence_decoder
 from cartograd.architectures.pretrained.sentence_folder import MODULES, sentence_encoder
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown
@@ -65,7 +66,10 @@ EMBEDDING = re.compile(r"(?:\w+\.)?(?:embed_tokens|shared|wte|tokens_embed)\.wei
 """The matrix that it may be tied to."""
 
 
-def hf(path: str | Path, /, *, size: int | None = None, onto: str | None = None) -> Signed:
+def hf(
+    path: str | Path, /, *, size: int | None = None, onto: str | None = None,
+    prompt: str | None = None,
+) -> Signed:  # fmt: skip
     """The model of a folder with config.json, *.safetensors and (for text) tokenizer.json.
 
     Args:
@@ -73,6 +77,8 @@ def hf(path: str | Path, /, *, size: int | None = None, onto: str | None = None)
         size: height and width of the pictures to look at, where they are not those of the folder;
             positions are interpolated.
         onto: of an adapter the folder of its model, where that is not where the adapter says.
+        prompt: of a model that embeds or compares texts the name of a prompt of its folder
+            (`query`), which goes with each text.
 
     Raises:
         UsageError: something is missing, damaged, of an unknown family, or does not fit together;
@@ -82,8 +88,26 @@ def hf(path: str | Path, /, *, size: int | None = None, onto: str | None = None)
     if onto is not None and not is_peft(folder):
         raise UsageError(f"onto={onto} is for an adapter of PEFT, and {folder} holds none")
     base = base_of(folder, onto) if is_peft(folder) else folder
-    found = sentence_encoder(folder) if (base / MODULES).is_file() else _whole(folder, base)
+    if (base / MODULES).is_file():
+        found = _of_texts(folder, prompt)
+    elif prompt is not None:
+        raise UsageError(
+            f"prompt={prompt} is for folders of sentence-transformers, and {folder} has no "
+            f"{MODULES}"
+        )
+    else:
+        found = _whole(folder, base)
     return found if size is None else at_size(found, size, source=str(folder))
+
+
+def _of_texts(folder: Path, prompt: str | None) -> Signed:
+    """A model that embeds or compares texts."""
+    if is_peft(folder):
+        return sentence_encoder(folder, prompt=prompt)
+    family = _family(folder, configuration(folder))
+    if family.MODEL in READERS:
+        return sentence_decoder(folder, family, prompt=prompt)
+    return sentence_encoder(folder, prompt=prompt)
 
 
 def _whole(folder: Path, base: Path) -> Signed:

@@ -155,6 +155,9 @@ def ports(config: dict[str, Any], head: str, /, *, segments: int) -> Signature:
         return Signature((text, sides), (passages(config),))
     if head == "hidden":
         answer = Port("features", "vector", ("t", config["hidden_size"]), task="embed")
+    elif head == "detect":
+        names = ("original", "replaced")
+        answer = Port("tag", "label", ("t", 2), labels=names, task="tag")
     elif head in ("classify", "tag"):
         answer = classes(config) if head == "classify" else tags(config)
     else:

@@ -17,6 +17,7 @@ HEADS = {
     "DistilBertForSequenceClassification": "classify",
     "DistilBertForTokenClassification": "tag",
     "DistilBertForQuestionAnswering": "extract",
+    "DistilBertModel": "hidden",
 }
 """Our heads by the names of theirs."""
 
@@ -65,6 +66,7 @@ OWN = {
         (r"pre_classifier\.(weight|bias)", r"pooler.\1"),
         *hf_bert.OWN["tag"],
     ),
+    "hidden": (),
     "extract": hf_bert.OWN["extract"],
     "tag": hf_bert.OWN["tag"],
 }
@@ -81,9 +83,12 @@ def KEYS(config: dict[str, Any], /) -> Table:  # noqa: N802  what every family c
 
 def spec(config: dict[str, Any], /) -> Spec:
     """How our model is made."""
-    as_berts = config | {name: config[key] for name, key in NAMES.items()}
     own = {"segments": 0, "activation": "relu"}
-    return hf_bert.made(as_berts, head_of(config, HEADS), own)
+    return hf_bert.made(_as_berts(config), head_of(config, HEADS), own)
+
+
+def _as_berts(config: dict[str, Any]) -> dict[str, Any]:
+    return config | {name: config[key] for name, key in NAMES.items()}
 
 
 def back(_args: dict[str, Any], /) -> dict[str, Any]:
@@ -93,4 +98,4 @@ def back(_args: dict[str, Any], /) -> dict[str, Any]:
 
 def signature(config: dict[str, Any], /) -> Signature:
     """Text in; what comes out depends on the head."""
-    return hf_bert.ports(config, head_of(config, HEADS), segments=0)
+    return hf_bert.ports(_as_berts(config), head_of(config, HEADS), segments=0)

@@ -17,7 +17,9 @@ from torch import Tensor
 
 from cartograd.architectures.pretrained import (
     hf_bert,
+    hf_deberta_v2,
     hf_distilbert,
+    hf_electra,
     hf_gemma2,
     hf_gemma3_text,
     hf_gpt2,
@@ -55,7 +57,8 @@ FAMILIES: dict[str, Any] = {
     "t5": hf_t5, "vit": hf_vit, "whisper": hf_whisper, "qwen3": hf_qwen3,
     "gemma3_text": hf_gemma3_text, "gemma2": hf_gemma2, "phi3": hf_phi3, "smollm3": hf_smollm3,
     "olmo2": hf_olmo2, "mixtral": hf_mixtral, "qwen3_moe": hf_qwen3_moe, "gpt_oss": hf_gpt_oss,
-    "modernbert": hf_modernbert, "xlm-roberta": hf_xlm_roberta,
+    "modernbert": hf_modernbert, "xlm-roberta": hf_xlm_roberta, "electra": hf_electra,
+    "deberta-v2": hf_deberta_v2,
 }  # fmt: skip
 """Values of `model_type`, and what knows the family; of those with one model the usual one first"""
 

@@ -42,6 +42,13 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: isinstance(value, list) and all(isinstance(one, str) for one in value),
         "a list of texts",
     ),
+    "names": (
+        lambda value: (
+            isinstance(value, str)
+            or (isinstance(value, list) and all(isinstance(one, str) for one in value))
+        ),
+        "a text or a list of texts",
+    ),
     "numbers": (
         lambda value: isinstance(value, list) and len(value) > 0 and all(map(finite, value)),
         "a list of numbers",

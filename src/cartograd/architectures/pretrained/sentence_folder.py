@@ -1,12 +1,14 @@
 """A folder of sentence-transformers: a BERT, and how its features become the vector of a text.
 
 modules.json lists the parts: the model, one way to pool (mean, cls or max), and whether vectors get
-length one. Anything else in it, or in the files beside it, is refused by its name.
+length one. Anything else in it, or in the files beside it, is refused by its name. What is read of
+them here is the same where the model is a decoder (`sentence_decoder`).
 
 References:
     Hugging Face: sentence-transformers 6.2. https://sbert.net
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from cartograd.architectures.pretrained.published_config import (
     typed,
 )  # fmt: skip
 from cartograd.architectures.pretrained.published_folder import ADAPTER, configuration, tensors_of
-from cartograd.core.errors import UsageError
+from cartograd.core.errors import UsageError, unknown
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
@@ -29,12 +31,12 @@ from cartograd.data.text.tokenizer import Tokenizer
 MODULES = "modules.json"
 """The parts of the encoder, one after another."""
 
-POOLINGS = ("mean", "cls", "max")
-"""Ways to pool; ours have the same names."""
+POOLINGS = {"mean": "mean", "cls": "cls", "max": "max"}
+"""Ways to pool that BERT has; ours have the same names."""
 
 OLDER = {
     "pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls",
-    "pooling_mode_max_tokens": "max",
+    "pooling_mode_max_tokens": "max", "pooling_mode_lasttoken": "lasttoken",
 }  # fmt: skip
 """Older keys for them."""
 
@@ -59,28 +61,28 @@ KEYS = (
 """BERT's key map; its own pooling and heads are not used."""
 
 
-def sentence_encoder(folder: Path, /) -> Signed:
+def sentence_encoder(folder: Path, /, *, prompt: str | None = None) -> Signed:
     """The encoder of a folder; without modules.json one that takes the mean, of length one.
+
+    Args:
+        folder: of sentence-transformers.
+        prompt: the name of the prompt that is put before each text; the folder's usual one, if it
+            has any, if not given.
 
     Raises:
         UsageError: a file is damaged or missing, or asks for what this encoder has not.
     """
-    if (folder / ADAPTER).is_file():
-        raise UsageError(
-            f"{folder} holds {ADAPTER}: changes to a sentence encoder; merge them into it and save "
-            "it whole"
-        )
-    said = configuration(folder)
+    said = whole(folder)
     if said.get("model_type") != "bert":
         raise UsageError(
             f"{folder} is of another model: model_type is {said.get('model_type')!r}, "
             "expected 'bert'"
         )
     config = settled(said | {"architectures": ["BertModel"]}, hf_bert.READS)
-    pooling, normalised = _parts(folder)
+    pooling, normalised = parts(folder, POOLINGS)
     args = hf_bert.spec(config).args
     args.pop("head")
-    longest = _longest(folder, config["max_position_embeddings"])
+    words = told(folder, Tokenizer.from_folder(folder), config["max_position_embeddings"], prompt)
     text = Port(
         "text", "text", ("t",), "int64", (0, args["vocabulary"] - 1), padding_id=args["padding_id"]
     )
@@ -88,32 +90,62 @@ def sentence_encoder(folder: Path, /) -> Signed:
     return filled(
         Spec("sentence-encoder", args | {"pooling": pooling, "normalised": normalised}),
         Signature((text,), (meaning,)), tensors_of(folder), KEYS,
-        source=str(folder), tokenizer=Tokenizer.from_folder(folder).told(longest=longest),
+        source=str(folder), tokenizer=words,
     )  # fmt: skip
 
 
-def _parts(folder: Path) -> tuple[str, bool]:
-    """How the features are pooled, and whether vectors get length one."""
-    file = folder / MODULES
-    if not file.is_file():
-        return _pooling(folder / "1_Pooling" / "config.json"), True
-    parts = read_list(file)
-    kinds = [
+def whole(folder: Path, /) -> dict[str, Any]:
+    """What config.json of a folder says.
+
+    Raises:
+        UsageError: the folder holds changes to another model.
+    """
+    if (folder / ADAPTER).is_file():
+        raise UsageError(
+            f"{folder} holds {ADAPTER}: changes to a sentence encoder; merge them into it and save "
+            "it whole"
+        )
+    return configuration(folder)
+
+
+def kinds_of(folder: Path, /) -> list[str]:
+    """The kinds of a folder's parts, one after another.
+
+    Raises:
+        UsageError: modules.json cannot be read.
+    """
+    return [
         str(part.get("type")).rpartition(".")[2] if isinstance(part, dict) else shown(part)
-        for part in parts
+        for part in read_list(folder / MODULES)
     ]
+
+
+def parts(folder: Path, poolings: Mapping[str, str], /) -> tuple[str, bool]:
+    """How the features are pooled, and whether vectors get length one.
+
+    Args:
+        folder: of sentence-transformers.
+        poolings: ways to pool that are known, and what they are called here.
+
+    Raises:
+        UsageError: there are other parts, or it is another way.
+    """
+    file, pooling = folder / MODULES, folder / "1_Pooling" / "config.json"
+    if not file.is_file():
+        return _pooling(pooling, poolings), True
+    kinds = kinds_of(folder)
     if kinds not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]):
         raise UsageError(
             f"{file} lists {', '.join(kinds) or 'nothing'}; expected Transformer, Pooling and "
             "perhaps Normalize"
         )
-    for part, place in zip(parts[:2], ("", "1_Pooling"), strict=True):
+    for part, place in zip(read_list(file)[:2], ("", "1_Pooling"), strict=True):
         if part.get("path") != place:
             raise UsageError(f"{file}: path={shown(part.get('path'))}; expected {place!r}")
-    return _pooling(folder / "1_Pooling" / "config.json"), len(kinds) == 3
+    return _pooling(pooling, poolings), len(kinds) == 3
 
 
-def _pooling(file: Path) -> str:
+def _pooling(file: Path, poolings: Mapping[str, str]) -> str:
     said = read_object(file) if file.is_file() else {}
     modes = [name for key, name in OLDER.items() if said.get(key) is True]
     if "pooling_mode" in said:
@@ -131,31 +163,81 @@ def _pooling(file: Path) -> str:
     if (
         not isinstance(modes, list)
         or len(modes) > 1
-        or any(shown(m)[1:-1] not in POOLINGS for m in modes)
+        or any(shown(m)[1:-1] not in poolings for m in modes)
     ):
         raise UsageError(
             f"{file}: pooling_mode={shown(modes)} is not known; expected one of "
-            f"{', '.join(POOLINGS)}"
+            f"{', '.join(poolings)}"
         )
-    return modes[0] if modes else "mean"
+    return poolings[modes[0] if modes else "mean"]
 
 
-def _longest(folder: Path, context: int) -> int | None:
-    """After how many tokens a text is cut; refuses what else the files beside say."""
-    longest: Any = None
-    for name, usual in BESIDE.items():
+def beside(
+    folder: Path, usual: Mapping[str, Mapping[str, Any]] = BESIDE, /
+) -> tuple[int | None, dict[str, str], str | None]:
+    """What the other files say: the most tokens, prompts by name, and the usual prompt's name.
+
+    Args:
+        folder: of sentence-transformers.
+        usual: what they may say else.
+
+    Raises:
+        UsageError: they say something else, or a prompt is no text.
+    """
+    longest, prompts, default = None, {}, None
+    for name, known in usual.items():
         file = folder / name
         said = read_object(file) if file.is_file() else {}
         longest = said.pop("max_seq_length", longest)
         said.pop("__version__", None)
-        if said.get("default_prompt_name") is None:
-            said.pop("prompts", None)  # used when they are asked for
+        prompts, default = said.pop("prompts", prompts), said.pop("default_prompt_name", default)
+        modes = said.get("modality_config")
+        if isinstance(modes, dict):  # how chats are read, where single texts are
+            said["modality_config"] = {key: modes[key] for key in modes if key != "message"}
         for key, value in said.items():
-            if value not in (None, False) and value != usual.get(key):
+            if value not in (None, False) and value != known.get(key):
                 raise UsageError(f"{file}: {key}={shown(value)} is not understood")
+    file = "config_sentence_transformers.json"
+    typed(file, "max_seq_length", longest, "count?")
+    typed(file, "prompts", prompts, "table?")
+    typed(file, "default_prompt_name", default, "word?")
+    for name, text in (prompts or {}).items():
+        typed(f"{file}: prompts", name, text, "word")
+    return longest, prompts or {}, default
+
+
+def chosen(prompts: Mapping[str, str], default: str | None, prompt: str | None, /) -> str:
+    """The prompt of a name, or the usual one, or none.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    name = default if prompt is None else prompt
+    if name is not None and name not in prompts:
+        key = "default_prompt_name" if prompt is None else "prompt"
+        raise unknown(key, name, list(prompts), hint="(config_sentence_transformers.json)")
+    return "" if name is None else prompts[name]
+
+
+def told(folder: Path, tokenizer: Tokenizer, context: int, prompt: str | None, /) -> Tokenizer:
+    """The tokenizer of an encoder: where it cuts texts, and what it puts before each.
+
+    Args:
+        folder: of sentence-transformers.
+        tokenizer: of the folder.
+        context: the most tokens that the model can read.
+        prompt: as of `sentence_encoder`.
+
+    Raises:
+        UsageError: as `beside` and `chosen`.
+    """
+    longest, prompts, default = beside(folder)
+    text = chosen(prompts, default, prompt)
     if longest is None:
         file = folder / "tokenizer_config.json"
         most = read_object(file).get("model_max_length") if file.is_file() else None
         longest = min(most, context) if isinstance(most, int) else context
-    typed("sentence_bert_config.json", "max_seq_length", longest, "count")
-    return longest
+    made = tokenizer.told(longest=longest)
+    if not text:
+        return made
+    return Tokenizer(made.document, **made.settings | {"frame": {"prompt": text}})

@@ -14,6 +14,8 @@ Shapes: tokens `b t`, padded on the right with `padding_id`; answers `b t v` (ma
 (classify), `b t k` (tag), `b t 2` (extract) or `b t d` (hidden).
 
 DistilBERT and RoBERTa are the same encoder with other sizes, `segments`, `eps` and `activation`.
+So is ELECTRA, which learns from every token: a small model fills in masked ones, and this one tells
+which were replaced (`detect`, tags of two classes). Its tokens' vectors may be shorter.
 
 Departures: none. The next-sentence task has its weights with head `pretraining`, and no objective.
 
@@ -23,6 +25,8 @@ References:
     https://arxiv.org/abs/1810.04805
     Yinhan Liu et al. RoBERTa: a robustly optimized BERT pretraining approach. 2019.
     https://arxiv.org/abs/1907.11692
+    Kevin Clark, Minh-Thang Luong, Quoc Le, Christopher Manning. ELECTRA: pre-training text encoders
+    as discriminators rather than generators. 2020, ICLR. https://arxiv.org/abs/2003.10555
     Victor Sanh, Lysandre Debut, Julien Chaumond, Thomas Wolf. DistilBERT, a distilled version of
     BERT: smaller, faster, cheaper and lighter. 2019. https://arxiv.org/abs/1910.01108
 
@@ -40,6 +44,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from cartograd.architectures.transformer.attention import MultiHeadAttention
+from cartograd.architectures.transformer.bert_parts import Masked, second_text
 from cartograd.architectures.transformer.block import Block
 from cartograd.architectures.transformer.feed_forward import FeedForward
 from cartograd.core.card import Card
@@ -60,6 +65,7 @@ CARD = Card(
     proofs=(
         "oracle: transformers' BERT with every head, through their own files: answers, hidden "
         "states and gradients to 1e-10 in float64, and one step of AdamW",
+        "oracle: transformers' ELECTRA with every head, the same",
         "law: padding changes nothing; every position sees all others",
         "paper: 109,482,240 / 335,141,888 parameters, 110,106,428 / 336,226,108 with the heads of "
         "pre-training",
@@ -80,12 +86,21 @@ CARD = Card(
     renamed={"inner": "ffn_dim"},
 )  # fmt: skip
 
+# fmt: off
 PRESETS = {
     "bert-tiny": {"dim": 128, "heads": 2, "depth": 2},
     "bert-mini": {"dim": 256, "heads": 4, "depth": 4},
     "bert-base": {},
     "bert-large": {"dim": 1024, "heads": 16, "depth": 24},
+    "electra-small": {
+        "token_dim": 128, "dim": 256, "heads": 4, "activation": "gelu", "head": "detect",
+    },
+    "electra-base": {"activation": "gelu", "head": "detect"},
+    "electra-large": {
+        "dim": 1024, "heads": 16, "depth": 24, "activation": "gelu", "head": "detect",
+    },
 }
+# fmt: on
 
 
 class BERT(nn.Module):
@@ -100,13 +115,15 @@ class BERT(nn.Module):
         depth: number of blocks.
         ffn_dim: hidden size of the feed-forward parts; four times `dim` if not given.
         head: the output: logits of `masked` tokens, the same with the weights of `pretraining`'s
-            second task, `classify`, `tag`, the
-            beginning and the end of an answer (`extract`), or the `hidden` features themselves.
+            second task, `classify`, `tag`, the beginning and the end of an answer (`extract`),
+            whether each token was replaced (`detect`), or the `hidden` features themselves.
         classes: of the heads `classify` and `tag`.
         segments: kinds of sentences whose tokens are told apart: DistilBERT has 0, RoBERTa 1.
         separator_id: the token after which the second text of a pair begins; None where texts come
             alone.
-        activation: of the layer that pools the first position, `tanh`, or `relu` as DistilBERT's.
+        activation: of the layer that pools the first position, `tanh`, or `relu` and `gelu` as of
+            DistilBERT and ELECTRA, which have none with head `hidden`.
+        token_dim: features of a token's vector, brought to `dim` by a layer; `dim` if not given.
         norm: `layer`, `rms` or `none`.
         eps: of the norms.
         dropout: probability that a number is set to zero in training.
@@ -127,11 +144,14 @@ class BERT(nn.Module):
         heads: int = 12,
         depth: int = 12,
         ffn_dim: int | None = None,
-        head: Literal["masked", "pretraining", "classify", "tag", "extract", "hidden"] = "masked",
+        head: Literal[
+            "masked", "pretraining", "classify", "tag", "extract", "detect", "hidden"
+        ] = "masked",
         classes: int = 2,
         segments: int = 2,
         separator_id: int | None = None,
-        activation: Literal["tanh", "relu"] = "tanh",
+        activation: Literal["tanh", "relu", "gelu"] = "tanh",
+        token_dim: int | None = None,
         norm: Rows = "layer",
         eps: float = 1e-12,
         dropout: float = 0.1,
@@ -140,10 +160,11 @@ class BERT(nn.Module):
         self.padding_id, self.head, self.activation = padding_id, head, activation
         self.separator_id = separator_id
         self.dropout = Dropout(dropout=dropout)
-        self.tokens = nn.Embedding(vocabulary, dim)
-        self.positions = nn.Embedding(context, dim)
-        self.segments = nn.Embedding(segments, dim) if segments else None
-        self.norm = of_features(dim, norm=norm, eps=eps)
+        wide = dim if token_dim is None else token_dim
+        self.tokens, self.positions = nn.Embedding(vocabulary, wide), nn.Embedding(context, wide)
+        self.segments = nn.Embedding(segments, wide) if segments else None
+        self.norm = of_features(wide, norm=norm, eps=eps)
+        self.widened = None if wide == dim else nn.Linear(wide, dim)
         self.blocks = nn.ModuleList(
             Block(
                 attention=MultiHeadAttention(dim=dim, heads=heads, dropout=dropout),
@@ -156,10 +177,11 @@ class BERT(nn.Module):
             for _ in range(depth)
         )
         masked = head in ("masked", "pretraining")
-        pooled = head in ("pretraining", "classify", "hidden")
-        answers = {"classify": classes, "tag": classes, "extract": 2}.get(head)
+        pooled = head in ("pretraining", "classify", "detect")
+        pooled = pooled or (head == "hidden" and activation == "tanh")
+        answers = {"classify": classes, "tag": classes, "extract": 2, "detect": 1}.get(head)
         self.pooler = nn.Linear(dim, dim) if pooled else None
-        self.masked = Masked(dim, vocabulary, norm, eps) if masked else None
+        self.masked = Masked(dim, wide, vocabulary, norm, eps) if masked else None
         self.next_sentence = nn.Linear(dim, 2) if head == "pretraining" else None
         self.classifier = None if answers is None else nn.Linear(dim, answers)
         for weight in self.parameters():
@@ -192,6 +214,9 @@ class BERT(nn.Module):
             raise UsageError(f"bert: head={self.head!r} has no logits of tokens to choose from")
         if self.classifier is None:
             return x
+        if self.head == "detect":  # a sigmoid of z is a softmax of 0 and z
+            z = self.classifier(self._dense(x))
+            return torch.cat([torch.zeros_like(z), z], -1)
         x = self.pooled(x) if self.head == "classify" else x
         return self.classifier(self.dropout(x))
 
@@ -206,7 +231,7 @@ class BERT(nn.Module):
 
     def encoded(
         self,
-        x: Float[Tensor, "b t d"],
+        x: Float[Tensor, "b t d1"],
         there: Bool[Tensor, "b t"] | None,
         segments: Int[Tensor, "b t"] | None = None,
         /,
@@ -231,6 +256,7 @@ class BERT(nn.Module):
         elif segments is not None:
             raise UsageError("bert: segments=0 tells no sentences apart; give the tokens alone")
         x = self.dropout(self.norm(x))
+        x = x if self.widened is None else self.widened(x)
         mask = None if there is None else there[:, None, None]
         for block in self.blocks:
             x = block(x, mask=mask)
@@ -242,10 +268,13 @@ class BERT(nn.Module):
         Raises:
             UsageError: this head has no such layer.
         """
+        return self._dense(x[:, 0])
+
+    def _dense(self, x: Tensor) -> Tensor:
         if self.pooler is None:
             raise UsageError(f"bert: head={self.head!r} pools nothing; take hidden or classify")
-        x = self.pooler(x[:, 0])
-        return torch.tanh(x) if self.activation == "tanh" else F.relu(x)
+        act = {"tanh": torch.tanh, "relu": F.relu, "gelu": F.gelu}[self.activation]
+        return act(self.pooler(x))
 
     @property
     def _tells_apart(self) -> bool:
@@ -263,32 +292,3 @@ class BERT(nn.Module):
         if self.next_sentence is None:
             raise UsageError(f"bert: head={self.head!r} knows no next sentence; take pretraining")
         return self.next_sentence(self.pooled(self.hidden(tokens, segments)))
-
-
-def second_text(
-    tokens: Int[Tensor, "b t"], separator_id: int, padding_id: int | None = None, /
-) -> Bool[Tensor, "b t"]:
-    """Which tokens are of the second text of a pair: those after the first separator.
-
-    >>> second_text(torch.tensor([[1, 7, 3, 8, 3, 0]]), 3, 0).int().tolist()
-    [[0, 0, 0, 1, 1, 0]]
-    """
-    ends = (tokens == separator_id).long()
-    after = ends.cumsum(1) - ends > 0
-    return after if padding_id is None else after & (tokens != padding_id)
-
-
-class Masked(nn.Module):
-    """Logits of all tokens at each position; the matrix is that of the embedding."""
-
-    def __init__(self, dim: int, vocabulary: int, norm: Rows, eps: float, /):
-        super().__init__()
-        self.dense = nn.Linear(dim, dim)
-        self.norm = of_features(dim, norm=norm, eps=eps)
-        self.bias = nn.Parameter(torch.zeros(vocabulary))
-
-    def forward(
-        self, x: Float[Tensor, "*n d"], tokens: Float[Tensor, "v d"]
-    ) -> Float[Tensor, "*n v"]:
-        """Logits."""
-        return F.linear(self.norm(F.gelu(self.dense(x))), tokens, self.bias)

@@ -34,7 +34,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from cartograd.architectures.transformer.bert import BERT, second_text
+from cartograd.architectures.transformer.bert import BERT
+from cartograd.architectures.transformer.bert_parts import second_text
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating, inferring

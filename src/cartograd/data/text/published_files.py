@@ -9,6 +9,7 @@ merges: the same numbers.
 from collections.abc import Mapping
 from typing import Any
 
+from cartograd.core.errors import UsageError
 from cartograd.data.text.tokenizer import Tokenizer
 from cartograd.data.text.tokens import ROLES
 
@@ -17,7 +18,16 @@ ENDINGS = {"full": True, "likely": False, "certain": "never"}
 
 
 def files_of(tokenizer: Tokenizer, /) -> dict[str, dict[str, Any]]:
-    """The contents of the files by their names."""
+    """The contents of the files by their names.
+
+    Raises:
+        UsageError: texts stand in a frame, which these files cannot say.
+    """
+    if tokenizer.frame:
+        raise UsageError(
+            "this model reads texts in a frame (a prompt, or a query with a document), which the "
+            "files of a tokenizer cannot say; expected a model of plain texts, or --to onnx"
+        )
     named = {
         ROLES[role]: tokenizer.token(number)
         for role, number in tokenizer.special.items()

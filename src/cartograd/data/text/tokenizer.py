@@ -22,6 +22,7 @@ from torch import Tensor
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port
 from cartograd.data.text import chat as chats
+from cartograd.data.text.frames import framed, places
 from cartograd.data.text.published import folder_of
 from cartograd.data.text.tokens import (
     NUMBERS,
@@ -49,6 +50,7 @@ class Tokenizer:
         longest: how many tokens a text may have; the rest is cut off, but for the one at its end.
         counts: how often each token was seen, by its number, where that is known.
         manner: how the model it came with writes: a `Manner` of `apps.answers.writer` by fields.
+        frame: what is written around texts, if anything (`data.text.frames`).
 
     Attributes:
         padding, begin, end, unknown, mask: the ids of those tokens, or None.
@@ -67,6 +69,7 @@ class Tokenizer:
         longest: int | None = None,
         counts: Sequence[int] = (),
         manner: Mapping[str, Any] | None = None,
+        frame: Mapping[str, Any] | None = None,
     ) -> None:
         if not isinstance(document, Mapping) or not isinstance(document.get("model"), Mapping):
             raise UsageError("this describes no tokenizer: it has no 'model'")
@@ -75,7 +78,7 @@ class Tokenizer:
         self.template = chat
         self.longest = longest
         self.counts = tuple(counts)
-        self.manner = dict(manner or {})
+        self.manner, self.frame = dict(manner or {}), dict(frame or {})
         self.padding, self.begin, self.end, self.unknown, self.mask = map(self.special.get, ROLES)
 
     @classmethod
@@ -160,7 +163,8 @@ class Tokenizer:
     def settings(self) -> dict[str, Any]:
         """All that was given beside the document, by the names of the arguments."""
         named = {"special": self.special, "chat": self.template, "longest": self.longest}
-        return named | {"counts": self.counts, "manner": self.manner}
+        framed_ = {"frame": self.frame} if self.frame else {}
+        return named | {"counts": self.counts, "manner": self.manner} | framed_
 
     @property
     def stops(self) -> frozenset[int]:
@@ -205,6 +209,8 @@ class Tokenizer:
         """Many texts, or pairs of texts in a row each, as numbers; faster than one by one."""
         if self._of_bytes:
             return [list("".join(text).encode())[: self.longest] for text in texts]
+        if self.frame:
+            return framed(self, texts, special=special)
         return numbered(self.inner, texts, self.longest, self.end, special=special)
 
     def spans(self, text: str, /) -> list[tuple[int, int]]:
@@ -215,6 +221,8 @@ class Tokenizer:
         """
         if self._of_bytes:
             raise UsageError("a byte may be a part of a letter; it has no place of its own")
+        if self.frame:
+            return places(self, text)
         one = self.inner.encode(text)
         return cut(one.offsets, one.ids, self.longest, self.end)
 

@@ -213,6 +213,8 @@ def separator(tokenizer: Any, /) -> int | None:
     Args:
         tokenizer: one of `Tokenizer`.
     """
+    if tokenizer.frame:
+        return None
     around = tokenizer.encoded([("", "")])[0]
     return tokenizer.end if around.count(tokenizer.end) > 1 else None
 
