@@ -236,7 +236,7 @@ def test_settings_that_cannot_be(args, told):
         ("1_LogitScore/config.json", {"module_input_name": "x"}, "module_input_name"),
         ("sentence_bert_config.json", {"transformer_task": "x"}, 'transformer_task="x" is not'),
         ("sentence_bert_config.json", {"do_lower_case": True}, "do_lower_case=true"),
-        ("config_sentence_transformers.json", {"default_prompt_name": "qery"}, "query"),
+        ("config_sentence_transformers.json", {"default_prompt_name": "queries"}, "query"),
         ("config_sentence_transformers.json", {"prompts": {"query": 5}}, "query=5 cannot be"),
         ("tokenizer_config.json", {"chat_template": "{{ messages[0].content }}"}, "no document"),
         ("config.json", {"hidden_act": "gelu"}, "hidden_act"),
@@ -253,8 +253,8 @@ def test_what_is_not_understood_is_named(tmp_path, name, value, told):
 
 def test_prompts_are_asked_for_by_name(tmp_path):
     folder = embedding(tmp_path)
-    with pytest.raises(UsageError, match=r"prompt 'qery'.*query"):
-        hf(folder, prompt="qery")
+    with pytest.raises(UsageError, match=r"prompt 'queries'.*query"):
+        hf(folder, prompt="queries")
     (folder / "modules.json").unlink()
     with pytest.raises(UsageError, match=r"prompt=query is for folders of sentence-transformers"):
         hf(folder, prompt="query")
