@@ -55,7 +55,7 @@ class OwnModel:
 
     @property
     def notes(self) -> list[str]:
-        """How many prompts were longer than the context."""
+        """How many prompts were longer than the context, of those that were asked last."""
         if not self.cut:
             return []
         return [f"{self.cut} prompts of {self.name} were cut on the left to {self.context} tokens"]
@@ -66,6 +66,7 @@ class OwnModel:
         Raises:
             UsageError: a continuation has no tokens, or more than the context.
         """
+        self.cut = 0
         with evaluating(self.writing.signed), torch.inference_mode():
             return [self._of_prompt(prompt, endings) for prompt, endings in pairs]
 
@@ -162,6 +163,7 @@ class OwnModel:
                 f"max_gen_toks={how.length} leaves no room for a prompt in the context of "
                 f"{self.name}, which is {self.context}; ask for fewer"
             )
+        self.cut = 0
         rows = [self._prompt(one.prompt, room) for one in asked]
         order = sorted(range(len(rows)), key=lambda place: (-len(rows[place]), place))
         found = [""] * len(rows)

@@ -54,6 +54,7 @@ CARD = Card(
         "product, and no question is in two parts",
     ),
     evidence={
+        "llm/prompting": ("acceptance:scratchpad-arithmetic",),
         "llm/limits": (
             "test_accuracy_falls_where_the_model_ends",
             "test_questions_are_of_their_size_and_never_shown_before",

@@ -8,10 +8,11 @@ from cartograd.apps.audit.sections.certified import Certified
 from cartograd.apps.audit.sections.corruption import Corruption
 from cartograd.apps.audit.sections.explanations import Explanations
 from cartograd.apps.audit.sections.fairness import Fairness
+from cartograd.apps.audit.sections.limits import Limits
 from cartograd.apps.audit.sections.privacy import Privacy
 from cartograd.apps.audit.sections.security import Security
 
 SECTIONS: tuple[Section, ...] = (
     Accuracy(), Calibration(), Corruption(), Security(), Certified(), Privacy(), Backdoor(),
-    Explanations(), Fairness(),
+    Explanations(), Fairness(), Limits(),
 )  # fmt: skip
