@@ -58,9 +58,11 @@ CARD = Card(
         "llm/limits": (
             "test_accuracy_falls_where_the_model_ends",
             "test_questions_are_of_their_size_and_never_shown_before",
+            "test_the_card_of_a_language_model_has_its_curves",
+            "test_what_the_card_tells_is_what_a_model_can",
         ),
     },
-    missing={"llm/limits": "curves within the card that `audit` prints"},
+    missing={"llm/limits": "the curves of a model within and beyond what it was trained on"},
     tiny={"examples": 40, "scratchpad": False},
 )
 
