@@ -278,6 +278,7 @@ ONLY_PYTHON = {
     "tour": {"progress": "an object", "say": "a function"},
     "claim": {"said": "a function"},
     "league": {"said": "a function"},
+    "ask": {"seen": "a function"},
     "audit": {"said": "a function", "folder": "is --out"},
     "replace": {"said": "a function"},
     "show": {"kind": "is the word before the name"},

@@ -48,7 +48,7 @@ def exams(
     from cartograd.apps.exams.sit import examine
     from cartograd.core.files import write_file
 
-    seeded = {} if seed is None else {"seed": seed}
+    seeded: dict[str, Any] = {} if seed is None else {"seed": seed}
     found = examine(target, tasks, **options, **seeded)
     kept = [_gate(found, *one) for one in limits]
     if out is not None:

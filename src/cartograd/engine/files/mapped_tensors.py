@@ -18,6 +18,7 @@ from torch import Tensor
 
 from cartograd.core.errors import UsageError
 from cartograd.core.pages import in_file
+from cartograd.engine.files.aliases import with_aliases
 from cartograd.engine.files.tensor_files import TYPES
 
 
@@ -29,7 +30,7 @@ def mapped_tensors(path: Path, /) -> dict[str, Tensor]:
     """
     try:
         with safe_open(path, framework="pt") as file:  # it has checked the offsets
-            names = list(file.keys())
+            names, about = list(file.keys()), file.metadata() or {}
         with path.open("rb") as file:
             start = 8 + int.from_bytes(file.read(8), "little")
             header: dict[str, Any] = json.loads(file.read(start - 8))
@@ -39,7 +40,11 @@ def mapped_tensors(path: Path, /) -> dict[str, Tensor]:
     except (OSError, RuntimeError, SafetensorError, ValueError, RecursionError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
     in_file(whole)
-    return {name: _tensor(whole, start, header[name]) for name in names}
+    strange = {header[name]["dtype"] for name in names} - set(TYPES)
+    if strange:
+        raise UsageError(f"{path} cannot be read: numbers of type {min(strange)} are not known")
+    found = {name: _tensor(whole, start, header[name]) for name in names}
+    return with_aliases(path, found, about)
 
 
 def _tensor(whole: Tensor, start: int, told: dict[str, Any]) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError
 from cartograd.core.files import write_hashed
+from cartograd.engine.files.aliases import with_aliases
 from cartograd.engine.files.counted_names import renumbered
 
 _DTYPES = {
@@ -103,13 +104,10 @@ def read_tensors(path: Path, /) -> dict[str, Any]:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
             told = file.metadata() or {}
-            aliases, extra = (json.loads(told.get(key, "{}")) for key in ("aliases", "extra"))
+            extra = json.loads(told.get("extra", "{}"))
     except (OSError, SafetensorError, ValueError, RecursionError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
-    named = aliases.values() if isinstance(aliases, dict) else [None]
-    if not all(isinstance(other, str) and other in tensors for other in named):
-        raise UsageError(f"{path} cannot be read: its aliases name no tensor of the file")
-    tensors |= {name: tensors[other] for name, other in aliases.items()}
+    tensors = with_aliases(path, tensors, told)
     return tensors if not extra else _with_extra(path, tensors, extra)
 
 

@@ -101,7 +101,7 @@ class FourBits(nn.Module):
         """The layer with its weight in floats."""
         made = nn.Linear(self.in_features, self.out_features, bias=False, device="meta")
         made.weight = nn.Parameter(self.weight.clone(), requires_grad=False)
-        made.bias = self._parameters.get("bias")
+        made.register_parameter("bias", self._parameters.get("bias"))
         return made.train(self.training)
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
