@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ def diagnose_length(
         return writing.begin([[0]] * rows, capacity - 1).decoder
 
     def of(look: str) -> Callable[[int, int], None] | None:
-        return None if told is None else lambda done, of: told(look, done, of)
+        return None if told is None else partial(told, look)
 
     if room is not None and max(asked) >= room:
         raise UsageError(

@@ -194,7 +194,8 @@ def _cell(
 ) -> tuple[float, float]:
     """Shares of exact and of chosen answers; the first answer of each row is right."""
     text, longest = torch.tensor(prompts), max(len(one) for row in answers for one in row)
-    decoder, scores, exact = None, list[Tensor](), torch.zeros(len(prompts))
+    decoder, scores, first = None, list[Tensor](), torch.empty(0)
+    exact = torch.zeros(len(prompts))
     for number, given in enumerate(zip(*answers, strict=True)):
         padded = torch.tensor([[*one, *[0] * (longest - len(one))] for one in given])
         there = torch.arange(longest) < torch.tensor([len(one) for one in given])[:, None]
