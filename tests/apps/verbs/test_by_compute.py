@@ -69,7 +69,9 @@ def test_a_run_by_compute_trains_and_goes_on(text, tmp_path):
         ("lstm-language-model", {}, "does not have all of them; give model=gpt"),
         ("gpt", {"compute": 1e3}, "too little"),
         ("gpt:dim=16", {"compute": 1e12, "epochs": 1}, "more than epochs=1"),
-        ("gpt", {"compute": -1.0}, "compute"),
+        ("gpt", {"compute": 1e15}, "would read text [0-9,]+ times; give more data"),
+        ("gpt", {"compute": 1e40}, "compute=1e\\+40 is out of range"),
+        ("gpt", {"compute": -1.0}, "compute=-1.0 is out of range"),
         ("gpt", {"compute": "much"}, "wrong type; expected a number of operations"),
     ],
 )

@@ -48,8 +48,9 @@ STEP, BLOCK = 16, 64
 of more than two blocks is a multiple."""
 
 WIDTHS = (*range(STEP, 2 * BLOCK, STEP), *range(2 * BLOCK, 16_385, BLOCK))
-AGAIN = 4
-"""So many readings of a text are worth about as much as new text; more teach little."""
+AGAIN, MOST = 4, 1000
+"""So many readings of a text are worth about as much as new text, more teach little; and so many
+are refused where nobody asked for them."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,11 @@ def with_compute(
     tokens = asked / (made.flops / window)
     said = settings.get("epochs")
     epochs = math.ceil(tokens / (len(data.train) * window)) if said is None else said.value
+    if said is None and epochs > MOST:
+        raise UsageError(
+            f"compute={asked:g} would read {data.name} {epochs:,} times; give more data, or ask "
+            "for less"
+        )
     rows = round(tokens / (epochs * window))
     size = settings.get("batch_size")
     batch = max(1, round(0.2920 * asked**0.3271 / window)) if size is None else size.value
