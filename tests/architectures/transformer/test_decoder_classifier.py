@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from cartograd.architectures.pretrained.published_back import folder_of
 from cartograd.architectures.transformer.decoder_classifier import DecoderClassifier
 from cartograd.core.errors import UsageError
 from tests.architectures.transformer.published import compared, ours, same_file, saved
@@ -34,6 +35,27 @@ def test_equals_transformers(family, tmp_path):
     same_file(tmp_path, mine, "transformer.")
     compared(theirs, mine, mine(tokens), expected, [("score.weight", "model.head.weight")])
     assert mine.signature.output.labels == ("LABEL_0", "LABEL_1", "LABEL_2")
+
+
+TAGGED = ("Llama", "Mistral", "Qwen2", "Qwen3", "Phi3", "SmolLM3")
+
+
+@pytest.mark.oracle("decoder-classifier")
+@pytest.mark.parametrize("family", TAGGED)
+def test_tags_equal_transformers(family, tmp_path):
+    own = {"head_dim": 8} if family == "Qwen3" else {}
+    config = getattr(transformers, f"{family}Config")(
+        **LLAMA, **own, pad_token_id=0, bos_token_id=1, eos_token_id=1, num_labels=3
+    )
+    made = getattr(transformers, f"{family}ForTokenClassification")(config)
+    theirs, mine = exact(saved(made, tmp_path)), ours(tmp_path)
+    tokens = torch.randint(1, 23, (3, 9))
+    expected = theirs(tokens, use_cache=False).logits
+    same_file(tmp_path, mine, "transformer.")
+    pairs = [(f"score.{one}", f"model.head.{one}") for one in ("weight", "bias")]
+    compared(theirs, mine, mine(tokens), expected, pairs)
+    assert mine.signature.task.name == "tag"
+    assert folder_of(mine.float()).config["architectures"][0].endswith("ForTokenClassification")
 
 
 @pytest.mark.law("decoder-classifier")

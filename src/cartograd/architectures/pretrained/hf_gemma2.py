@@ -25,7 +25,11 @@ from cartograd.core.key_map import Op, Table
 from cartograd.core.ports import Signature
 from cartograd.core.spec import Spec
 
-HEADS = {"Gemma2ForCausalLM": "next", "Gemma2ForSequenceClassification": "classify"}
+HEADS = {
+    "Gemma2ForCausalLM": "next",
+    "Gemma2ForSequenceClassification": "classify",
+    "Gemma2ForTokenClassification": "tag",
+}
 """Our heads by the names of theirs."""
 
 READS = published_decoder.READS | published_rope.READS | {

@@ -29,7 +29,11 @@ from cartograd.core.key_map import Op, Table
 from cartograd.core.ports import Signature
 from cartograd.core.spec import Spec
 
-HEADS = {"GptOssForCausalLM": "next", "GptOssForSequenceClassification": "classify"}
+HEADS = {
+    "GptOssForCausalLM": "next",
+    "GptOssForSequenceClassification": "classify",
+    "GptOssForTokenClassification": "tag",
+}
 """Our heads by the names of theirs."""
 
 READS = published_decoder.READS | published_rope.READS | {

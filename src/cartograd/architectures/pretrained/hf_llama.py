@@ -19,8 +19,10 @@ from cartograd.core.spec import Spec
 HEADS = {
     f"{family}For{task}": head
     for family in ("Llama", "Mistral", "Qwen2")
-    for task, head in (("CausalLM", "next"), ("SequenceClassification", "classify"))
-}
+    for task, head in (
+        ("CausalLM", "next"), ("SequenceClassification", "classify"), ("TokenClassification", "tag"),
+    )
+}  # fmt: skip
 """Our heads by the names of theirs."""
 
 READS = published_decoder.READS | published_rope.READS | {"attention_bias": "flag"}

@@ -20,7 +20,11 @@ from cartograd.core.key_map import Table
 from cartograd.core.ports import Signature
 from cartograd.core.spec import Spec
 
-HEADS = {"MixtralForCausalLM": "next", "MixtralForSequenceClassification": "classify"}
+HEADS = {
+    "MixtralForCausalLM": "next",
+    "MixtralForSequenceClassification": "classify",
+    "MixtralForTokenClassification": "tag",
+}
 """Our heads by the names of theirs."""
 
 READS = published_decoder.READS | published_rope.READS | {

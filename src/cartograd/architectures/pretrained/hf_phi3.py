@@ -23,7 +23,11 @@ from cartograd.core.key_map import Table, parts
 from cartograd.core.ports import Signature
 from cartograd.core.spec import Spec
 
-HEADS = {"Phi3ForCausalLM": "next", "Phi3ForSequenceClassification": "classify"}
+HEADS = {
+    "Phi3ForCausalLM": "next",
+    "Phi3ForSequenceClassification": "classify",
+    "Phi3ForTokenClassification": "tag",
+}
 """Our heads by the names of theirs."""
 
 READS = published_decoder.READS | published_rope.READS | {

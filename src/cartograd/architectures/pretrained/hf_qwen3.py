@@ -22,7 +22,11 @@ from cartograd.core.key_map import Table
 from cartograd.core.ports import Signature
 from cartograd.core.spec import Spec
 
-HEADS = {"Qwen3ForCausalLM": "next", "Qwen3ForSequenceClassification": "classify"}
+HEADS = {
+    "Qwen3ForCausalLM": "next",
+    "Qwen3ForSequenceClassification": "classify",
+    "Qwen3ForTokenClassification": "tag",
+}
 """Our heads by the names of theirs."""
 
 READS = published_decoder.READS | published_rope.READS | {

@@ -22,7 +22,11 @@ from cartograd.core.key_map import Table
 from cartograd.core.ports import Signature
 from cartograd.core.spec import Spec
 
-HEADS = {"Qwen3MoeForCausalLM": "next", "Qwen3MoeForSequenceClassification": "classify"}
+HEADS = {
+    "Qwen3MoeForCausalLM": "next",
+    "Qwen3MoeForSequenceClassification": "classify",
+    "Qwen3MoeForTokenClassification": "tag",
+}
 """Our heads by the names of theirs."""
 
 DEFAULT = 128

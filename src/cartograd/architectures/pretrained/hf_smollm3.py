@@ -25,7 +25,11 @@ from cartograd.core.key_map import Table
 from cartograd.core.ports import Signature
 from cartograd.core.spec import Spec
 
-HEADS = {"SmolLM3ForCausalLM": "next", "SmolLM3ForSequenceClassification": "classify"}
+HEADS = {
+    "SmolLM3ForCausalLM": "next",
+    "SmolLM3ForSequenceClassification": "classify",
+    "SmolLM3ForTokenClassification": "tag",
+}
 """Our heads by the names of theirs."""
 
 READS = published_decoder.READS | published_rope.READS | {

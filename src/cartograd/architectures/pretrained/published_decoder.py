@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cartograd.architectures.pretrained.published_config import shown
-from cartograd.architectures.pretrained.published_head import classes
+from cartograd.architectures.pretrained.published_head import classes, labels, tags
 from cartograd.core.errors import UsageError
 from cartograd.core.key_map import Table
 from cartograd.core.ports import Port, Signature
@@ -15,11 +15,11 @@ from cartograd.core.spec import Spec
 
 
 def answers(decoder: Spec, config: dict[str, Any], head: str, /) -> Spec:
-    """The decoder itself, or a classifier that reads texts with it."""
+    """The decoder itself, or a classifier of texts, or of their tokens, that reads with it."""
     if head == "next":
         return decoder
-    args = {"decoder": str(decoder), "classes": classes(config).size, "padding_id": padding(config)}
-    return Spec("decoder-classifier", args)
+    args = {"decoder": str(decoder), "classes": len(labels(config)), "padding_id": padding(config)}
+    return Spec("decoder-classifier", args | ({"each": True} if head == "tag" else {}))
 
 
 def classified(body: Table, /) -> Table:
@@ -28,7 +28,7 @@ def classified(body: Table, /) -> Table:
         (pattern, target if target is None else _within(target), *op)
         for pattern, target, *op in body
     ]
-    return [(r"score\.weight", "head.weight"), *rows]
+    return [(r"score\.(weight|bias)", r"head.\1"), *rows]
 
 
 def _within(target: str | tuple[str, ...]) -> str | tuple[str, ...]:
@@ -38,11 +38,11 @@ def _within(target: str | tuple[str, ...]) -> str | tuple[str, ...]:
 
 
 def reads_on(config: dict[str, Any], head: str, /) -> Signature:
-    """Text in, logits of the next token or classes out."""
+    """Text in, logits of the next token or classes, also of each token, out."""
     size = config["vocab_size"]
     text = Port("text", "text", ("t",), "int64", bounds=(0, size - 1), padding_id=padding(config))
-    if head == "classify":
-        return Signature((text,), (classes(config),))
+    if head in ("classify", "tag"):
+        return Signature((text,), (classes(config) if head == "classify" else tags(config),))
     return Signature((text,), (Port("next", "label", ("t", size), task="next-token"),))
 
 
@@ -96,7 +96,7 @@ def table(
     """
     parts = {"q": "query", "k": "key", "v": "value", "o": "out"}
     # A classifier scores no tokens; its decoder is one with tied weights.
-    output = "embedding.weight" if head == "classify" or is_tied(config) else "head.weight"
+    output = "embedding.weight" if head != "next" or is_tied(config) else "head.weight"
     body = [
         *own,
         (r"model\.embed_tokens\.weight", "embedding.weight"),
@@ -113,7 +113,7 @@ def table(
         (r"model\.norm\.weight", "norm.weight", *op),
         (r"lm_head\.weight", output),
     ]
-    return classified(body) if head == "classify" else body
+    return body if head == "next" else classified(body)
 
 
 def query_key_norms(*op: Any) -> Table:
@@ -134,7 +134,7 @@ def sizes(config: dict[str, Any], head: str, /) -> dict[str, Any]:
     usual = {"kv_heads": heads, "head_dim": config["hidden_size"] // heads}
     found = {ours: config.get(theirs) for ours, theirs in SIZES.items()}
     return {key: usual.get(key) if value is None else value for key, value in found.items()} | {
-        "tied": head == "classify" or is_tied(config)
+        "tied": head != "next" or is_tied(config)
     }
 
 

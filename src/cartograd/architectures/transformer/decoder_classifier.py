@@ -5,7 +5,9 @@ go through one linear layer: pre-trained to write, the decoder is fine-tuned to 
 
     logits = h_last(x) W^T        h = the decoder's last hidden states, last = the last real token
 
-Shapes: tokens `b t`, padded on the right with `padding_id`; logits `b k`.
+With `each` every token is told its class, by what stands before it: `h_t(x) W^T + b`.
+
+Shapes: tokens `b t`, padded on the right with `padding_id`; logits `b k`, or `b t k` with `each`.
 
 Departures: the papers put a token of their own at the end; as published models do today, the last
 token that is no padding counts, whichever it is.
@@ -66,6 +68,7 @@ class DecoderClassifier(nn.Module):
         classes: number of classes.
         vocabulary: size of the vocabulary; the decoder's own if not given.
         padding_id: the padding token, which does not count as the last; none if not given.
+        each: whether each token has a class, in place of the text.
 
     Raises:
         UsageError: the decoder is none.
@@ -78,6 +81,7 @@ class DecoderClassifier(nn.Module):
         classes: int = 2,
         vocabulary: int | None = None,
         padding_id: int | None = None,
+        each: bool = False,
     ):
         super().__init__()
         sized = {} if vocabulary is None else {"vocabulary": vocabulary}
@@ -89,12 +93,15 @@ class DecoderClassifier(nn.Module):
             )
         self.decoder = made
         size = (made.tokens if isinstance(made, GPT) else made.embedding).embedding_dim
-        self.head, self.padding_id = nn.Linear(size, classes, bias=False), padding_id
+        self.head, self.padding_id = nn.Linear(size, classes, bias=each), padding_id
+        self.each = each
         nn.init.normal_(self.head.weight, std=0.02)
 
-    def forward(self, tokens: Int[Tensor, "b t"]) -> Float[Tensor, "b k"]:
+    def forward(self, tokens: Int[Tensor, "b t"]) -> Float[Tensor, "b ..."]:
         """Logits."""
         x = self.decoder.hidden(tokens)
+        if self.each:
+            return self.head(x)
         if self.padding_id is None:
             return self.head(x[:, -1])
         places = torch.arange(tokens.shape[1], device=tokens.device)
