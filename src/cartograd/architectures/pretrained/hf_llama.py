@@ -20,7 +20,8 @@ HEADS = {
     f"{family}For{task}": head
     for family in ("Llama", "Mistral", "Qwen2")
     for task, head in (
-        ("CausalLM", "next"), ("SequenceClassification", "classify"), ("TokenClassification", "tag"),
+        ("CausalLM", "next"), ("SequenceClassification", "classify"),
+        ("TokenClassification", "tag"),
     )
 }  # fmt: skip
 """Our heads by the names of theirs."""

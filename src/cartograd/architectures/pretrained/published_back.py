@@ -195,7 +195,7 @@ def _as(name: str, family: Any, model: Signed, head: str, args: dict[str, Any]) 
     config |= {"dtype": "float32"} | _head(model.signature.output) | _ends(model)
     ports = model.signature.inputs
     config.setdefault("pad_token_id", ports[-1].padding_id if ports[-1].kind == "text" else None)
-    own_output = head in ("", "next") and args.get("tied") is False
+    own_output = head not in ("classify", "tag") and args.get("tied") is False
     understood = settled(config, family.READS, own_output=own_output) | _pixels(ports[0])
     _check_settings(name, args, family.spec(understood), model)
     _check_ports(name, model.signature, family.signature(understood))

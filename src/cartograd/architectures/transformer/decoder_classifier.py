@@ -48,6 +48,8 @@ CARD = Card(
         "oracle: transformers' GPT2-, OpenAIGPT-, Llama-, Mistral- and "
         "Qwen2ForSequenceClassification, through their own files: logits and gradients to 1e-10 in "
         "float64",
+        "oracle: their heads for tags, of LLaMA, Mistral, Qwen2 and 3, Phi-3 and SmolLM3, the same",
+        "oracle: sentence-transformers' scores of pairs by a Qwen3 that says yes or no",
         "law: padding changes nothing",
     ),
     tiny={
