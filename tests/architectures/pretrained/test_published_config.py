@@ -93,7 +93,8 @@ CHANGES = {
         "share_att_key": False,
         "position_biased_input": True,
         "norm_rel_ebd": "none",
-        "position_buckets": 8,
+        "position_buckets": -1,
+        "pooler_hidden_size": 8,
         "pos_att_type": "c2p|p2c",
         "pos_att_type ": ["c2p"],
         "max_relative_positions": 32,
@@ -110,7 +111,6 @@ CHANGES = {
         "hidden_act": "relu",
         "layer_norm_eps": 1e-3,
         "type_vocab_size": 3,
-        "embedding_size": 16,
         "is_decoder": True,
         "pad_token_id": 5,
         "num_attention_heads": 4,
@@ -409,6 +409,7 @@ distilbert/something_new distilbert_masked/tie_word_embeddings roberta/hidden_ac
 roberta/position_embedding_type roberta/is_decoder roberta/pad_token_id roberta/something_new
 roberta_masked/tie_word_embeddings roberta_masked/add_cross_attention
 deberta-v2/relative_attention deberta-v2/share_att_key deberta-v2/position_biased_input
+deberta-v2/position_buckets deberta-v2/pooler_hidden_size
 deberta-v2/norm_rel_ebd deberta-v2/pos_att_type_ deberta-v2/max_relative_positions_
 deberta-v2/conv_kernel_size deberta-v2/type_vocab_size deberta-v2/hidden_act
 deberta-v2/pooler_hidden_act deberta-v2_masked/legacy deberta-v2_masked/tie_word_embeddings
@@ -516,7 +517,7 @@ def test_the_defaults_are_those_of_transformers(kind):
         if key in harmless or key in published_config.HEAD or value is None:
             continue
         if key in ("rope_parameters", "head_dim", "layer_types", "scale_decoder_outputs",
-                   "no_rope_layers"):  # fmt: skip
+                   "no_rope_layers", "pooler_hidden_size"):  # fmt: skip
             continue  # made from other keys
         if key == "num_decoder_layers" or (
             family in ("llama", "phi3", "olmo2") and key == "num_key_value_heads"

@@ -105,7 +105,8 @@ def spec(config: dict[str, Any], /) -> Spec:
             f"config.json: pos_att_type={shown(kinds)} is a form of deberta-v2 that is not known "
             f"here; expected {' and '.join(BOTH)}"
         )
-    required(config, "pooler_hidden_size", None, config["hidden_size"])
+    if "pooler_hidden_size" in config:
+        required(config, "pooler_hidden_size", None, config["hidden_size"])
     farthest = config["max_relative_positions"]
     if farthest >= 1:
         required(config, "max_relative_positions", config["max_position_embeddings"])
