@@ -49,9 +49,11 @@ CARD = Card(
         "however bad the draft, samplers included",
         "law: without a generator the answer is the large model's greedy one, token by token",
     ),
-    evidence={"llm/long-context": ("test_distributed_as_the_large_model_alone",)},
-    missing={
-        "llm/long-context": "the row on RoPE scaling beyond training, not run yet",
+    evidence={
+        "llm/long-context": (
+            "test_distributed_as_the_large_model_alone",
+            "acceptance:needle-beyond-training",
+        ),
     },
     tiny={"length": 3, "num_assistant_tokens": 2},
     renamed={"ahead": "num_assistant_tokens"},
