@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from acceptance.session import Outcome, Session
+from cartograd.core.files import write_file
 
 CHATS, PAGES = 500, 40
 """Chats of the file, and pages of plain text that were nothing to learn from."""
@@ -128,7 +129,8 @@ def own_chats(session: Session, /) -> Outcome:
         write_swapped(swapped, chats)
         runs.append(session.train(TUNED, seed))
         for found, target in ((first, "smollm2"), (later, str(runs[-1].folder))):
-            found.append(_found(target, chats, swapped, pages))
+            kept = session.work / f"{'before' if found is first else 'after'}-{seed}.json"
+            found.append(_found(kept, target, chats, swapped, pages))
     told = zip(first, later, runs, strict=True)
     lost = (math.exp(a.pages - b.pages) for b, a in zip(first, later, strict=True))
     return Outcome(
@@ -159,14 +161,16 @@ def own_chats(session: Session, /) -> Outcome:
     )
 
 
-def _found(target: str, chats: Path, swapped: Path, pages: Path) -> Found:
+def _found(kept: Path, target: str, chats: Path, swapped: Path, pages: Path) -> Found:
+    """What a model reads, written down so that a row that was stopped goes on."""
     import cartograd as cg
     from cartograd.apps.load.target import as_signed
-
-    model = as_signed(target)
 
     def nats(data: str, part: str) -> float:
         return cg.evaluate(model, data, part=part, metrics=["nll"]).metrics["nll"]
 
-    held = (nats(HELD.format(file), "test") for file in (chats, swapped))
-    return Found(*held, nats(WHOLE.format(pages), "train"))
+    if not kept.exists():
+        model = as_signed(target)
+        held = [nats(HELD.format(file), "test") for file in (chats, swapped)]
+        write_file(kept, json.dumps([*held, nats(WHOLE.format(pages), "train")]))
+    return Found(*json.loads(kept.read_text()))
