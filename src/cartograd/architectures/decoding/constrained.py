@@ -65,6 +65,7 @@ CARD = Card(
             "test_a_model_of_noise_only_makes_calls_that_follow_the_schema",
             "test_what_a_tool_says_brings_in_no_control_token",
             "test_a_model_behind_an_address",
+            "acceptance:tool-arithmetic",
         ),
     },
     tiny={"length": 8},
