@@ -22,21 +22,10 @@ from torch import Tensor
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port
 from cartograd.data.text import chat as chats
+from cartograd.data.text import tokens
 from cartograd.data.text.frames import framed, places
 from cartograd.data.text.published import folder_of
-from cartograd.data.text.tokens import (
-    NUMBERS,
-    ROLES,
-    Written,
-    cut,
-    fit,
-    guessed,
-    numbered,
-    package,
-    padded,
-    size,
-    trained,
-)  # fmt: skip
+from cartograd.data.text.tokens import NUMBERS, ROLES, Written
 
 
 class Tokenizer:
@@ -74,7 +63,7 @@ class Tokenizer:
         if not isinstance(document, Mapping) or not isinstance(document.get("model"), Mapping):
             raise UsageError("this describes no tokenizer: it has no 'model'")
         self.document = dict(document)
-        self.special = dict(guessed(document) if special is None else special)
+        self.special = dict(tokens.guessed(document) if special is None else special)
         self.template = chat
         self.longest = longest
         self.counts = tuple(counts)
@@ -132,7 +121,7 @@ class Tokenizer:
         Raises:
             UsageError: an unknown kind, too small a vocabulary, or the package is missing.
         """
-        return cls(trained(texts, vocabulary, kind), special=NUMBERS)
+        return cls(tokens.trained(texts, vocabulary, kind), special=NUMBERS)
 
     def to_json(self) -> str:
         """All of it as JSON; `tokenizer` in it is what Hugging Face's readers take."""
@@ -174,7 +163,7 @@ class Tokenizer:
     @cached_property
     def vocabulary(self) -> int:
         """How many numbers there are."""
-        return size(self.document, self.special)
+        return tokens.size(self.document, self.special)
 
     def number(self, token: str, /) -> int | None:
         """The number of a token, or None if it is none."""
@@ -211,7 +200,7 @@ class Tokenizer:
             return [list("".join(text).encode())[: self.longest] for text in texts]
         if self.frame:
             return framed(self, texts, special=special)
-        return numbered(self.inner, texts, self.longest, self.end, special=special)
+        return tokens.numbered(self.inner, texts, self.longest, self.end, special=special)
 
     def spans(self, text: str, /) -> list[tuple[int, int]]:
         """Where in the text each number of `encode` comes from; `(0, 0)` for added ones.
@@ -224,7 +213,7 @@ class Tokenizer:
         if self.frame:
             return places(self, text)
         one = self.inner.encode(text)
-        return cut(one.offsets, one.ids, self.longest, self.end)
+        return tokens.cut(one.offsets, one.ids, self.longest, self.end)
 
     def batch(self, texts: Sequence[Written], /) -> Int[Tensor, "b t"]:
         """Texts as rows of numbers, the shorter ones filled up on the right.
@@ -236,7 +225,7 @@ class Tokenizer:
 
     def rows(self, encoded: Sequence[Sequence[int]], /) -> Int[Tensor, "b t"]:
         """What `encoded` gives as one tensor; see `batch`."""
-        return padded(encoded, self.padding)
+        return tokens.padded(encoded, self.padding)
 
     def decode(
         self, numbers: Sequence[int] | Int[Tensor, " t"], /, *, special: bool = False
@@ -281,7 +270,7 @@ class Tokenizer:
         Raises:
             UsageError: the model has fewer tokens, many more, or another one for padding.
         """
-        fit(self.vocabulary, self.padding, port)
+        tokens.fit(self.vocabulary, self.padding, port)
 
     def __repr__(self) -> str:
         return f"Tokenizer({self.document['model'].get('type')}, {self.vocabulary} tokens)"
@@ -304,4 +293,4 @@ class Tokenizer:
     @cached_property
     def inner(self) -> Any:
         """The package's tokenizer; of bytes there is none."""
-        return package(self.document)
+        return tokens.package(self.document)
