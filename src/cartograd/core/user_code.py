@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 from torch import nn
 
+from cartograd.core import packages
 from cartograd.core.errors import UsageError
 
 NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
@@ -87,6 +88,33 @@ def make() -> nn.Module:
         raise UsageError(f"--model {name} is {type(model).__name__}; expected an nn.Module")
     _MADE[model] = name
     return model
+
+
+def function(name: str, what: str, /) -> Any:
+    """A function of a package that the user has named by `--import`.
+
+    Args:
+        name: `module:function`.
+        what: what it is for, as messages say it: `reward=...`.
+
+    Raises:
+        UsageError: the package was not named, or has no such function.
+    """
+    module, _, attribute = name.partition(":")
+    if not any(package.holds(module) for package in packages.others()):
+        raise UsageError(
+            f"{what} is code; give --import {module} if you trust it (in Python the function "
+            "itself)"
+        )
+    try:
+        thing: Any = importlib.import_module(module)
+        for part in attribute.split("."):
+            thing = getattr(thing, part)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(f"{what} is not there: {error}") from error
+    if not callable(thing):
+        raise UsageError(f"{what} is {type(thing).__name__}; expected a function")
+    return thing
 
 
 def _called(name: str, thing: Any) -> Any:

@@ -168,13 +168,25 @@ def test_a_model_without_chats_is_refused():
     [
         ("calculatr", "did you mean 'calculator'"),
         ("search:nowhere", "there is no folder 'nowhere'"),
-        ("no_such_module:f", "there is no tool 'no_such_module:f'"),
-        ("math:nothing", "there is no tool 'math:nothing'"),
+        ("math:sqrt", "the tool math:sqrt is code; give --import math if you trust it"),
     ],
 )
 def test_words_for_tools(words, said):
     with pytest.raises(UsageError, match=said):
         tool_of(words)
+
+
+def test_a_function_of_a_package_that_was_named(tmp_path, monkeypatch, capsys, address):
+    (tmp_path / "my_tools.py").write_text(
+        'def half(number: int) -> float:\n    """Half of a number."""\n    return number / 2\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    run = command(capsys, monkeypatch)
+    words = ("ask", address, "6 times 7?", "--tools", "my_tools:half", "--import", "my_tools")
+    done = run(*words)
+    assert done.out.startswith("It is error: there is no tool 'calculator'; there are half")
+    assert Answers.seen[0]["tools"][0]["function"]["name"] == "half"
+    assert "is not there" in run(*(w.replace("half", "third") for w in words)).err
 
 
 class Answers(BaseHTTPRequestHandler):

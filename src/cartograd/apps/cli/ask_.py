@@ -34,8 +34,8 @@ def ask_(
         target: a run or bundle folder, published weights like smollm2, or the address of a server
             with OpenAI's protocol, like http://127.0.0.1:8000/v1#model.
         question: the text.
-        tools: what it may call: calculator, search:FOLDER (of texts), or MODULE:FUNCTION of yours;
-            several with a flag each.
+        tools: what it may call: calculator, search:FOLDER (of texts), or MODULE:FUNCTION of
+            yours, after --import MODULE; several with a flag each.
         steps: most calls and answers; in the last one it can only answer.
         seconds: after which it has to answer.
         tool_choice: auto, or required: it has to call a tool first.

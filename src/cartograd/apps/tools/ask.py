@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,8 @@ from cartograd.apps.tools.loop import STEPS, Asked, Caller, Step, loop
 from cartograd.apps.tools.own_caller import OwnCaller
 from cartograd.apps.tools.passages import search_of
 from cartograd.apps.tools.tool import Tool, declared
-from cartograd.core.errors import UsageError, first_line, nearest
+from cartograd.core import user_code
+from cartograd.core.errors import UsageError, nearest
 from cartograd.core.files import write_file
 
 Given = str | Tool | Callable[..., Any]
@@ -95,11 +95,8 @@ def tool_of(given: Given, /) -> Tool:
         near = nearest(given, [CALCULATOR.name, "search"])
         hint = f"; did you mean {near!r}?" if near else ""
         raise UsageError(f"unknown tool {given!r}{hint} (there are {', '.join(KNOWN)})")
-    try:
-        found = vars(import_module(name))[rest]
-    except (ImportError, KeyError) as error:
-        raise UsageError(f"there is no tool {given!r}: {first_line(error)}") from error
-    return found if isinstance(found, Tool) else declared(found)
+    found = user_code.function(given, f"the tool {given}")
+    return declared(found)
 
 
 def _told(

@@ -6,7 +6,6 @@ gives a number for each text, or `module:function` of a package that the command
 argument their prompts.
 """
 
-import importlib
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -18,7 +17,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from cartograd.core import packages, user_code
+from cartograd.core import user_code
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.eval_mode import inferring
 from cartograd.engine.files import bundle
@@ -52,7 +51,7 @@ def reward_of(what: str | Reward, /) -> Reward:
     if (Path(what) / "manifest.json").is_file() or (Path(what) / "bundle").is_dir():
         return Learned(what)
     if user_code.NAME.fullmatch(what):
-        return _own(what)
+        return user_code.function(what, f"reward={what}")
     raise unknown("reward", what, [*RULES, "letter-e"])
 
 
@@ -132,26 +131,3 @@ def _taken(reward: Reward) -> list[str]:
         return ["texts"]
     kinds = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
     return [one.name for one in found if one.kind in kinds and one.default is one.empty]
-
-
-def _own(name: str) -> Reward:
-    """A function of a user's own, whose package the user has named.
-
-    Raises:
-        UsageError: the package was not named, or has no such function.
-    """
-    module, _, attribute = name.partition(":")
-    if not any(package.holds(module) for package in packages.others()):
-        raise UsageError(
-            f"reward={name} is code; give --import {module} if you trust it (in Python the "
-            "function itself)"
-        )
-    try:
-        thing: Any = importlib.import_module(module)
-        for part in attribute.split("."):
-            thing = getattr(thing, part)
-    except (ImportError, AttributeError) as error:
-        raise UsageError(f"reward={name} is not there: {error}") from error
-    if not callable(thing):
-        raise UsageError(f"reward={name} is no function from texts to numbers")
-    return thing
