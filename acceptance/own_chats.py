@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from acceptance.session import Outcome, Session
+from acceptance.session import SEEDS, Outcome, Session
 from cartograd.core.files import write_file
 
 CHATS, PAGES = 500, 40
@@ -24,6 +24,8 @@ BETTER, APART, KEPT, MINUTES = 0.5, 0.3, 1.1, 15
 """Nats a token by which held-out answers become likelier, and are likelier than answers to other
 questions; how much of its perplexity on pages the model may lose; processor minutes of a training.
 Set before a seed was run, by the place and the specification alone."""
+
+FEWER = "So far this is {} of {} seeds."
 
 SYSTEM = "You explain English words."
 ASKED = ("What does {} mean?", "Define the word {}.", "Explain {} to me.", "What is meant by {}?")
@@ -157,6 +159,7 @@ def own_chats(session: Session, /) -> Outcome:
             "learned, up to 256 tokens. That answers to other questions stay unlikely shows that "
             "more than a manner of writing was learned, or kept. The base is quantised to four "
             "bits (Q4_1), and learns in floats of these.",
+            *([FEWER.format(len(runs), len(SEEDS))] if len(runs) < len(SEEDS) else []),
         ],
     )
 
