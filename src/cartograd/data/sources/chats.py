@@ -54,7 +54,7 @@ CARD = Card(
         "law: copies of a chat are in one part",
     ),
     evidence={"llm/instruct": ("test_held_out_questions_are_answered_better_than_before",)},
-    missing={"llm/instruct": "a published model on chats of somebody's, over seeds"},
+    missing={"llm/instruct": "two of the three seeds of the row own-chats, whose first passed"},
     tiny={"vocabulary": 280, "context": 64},
 )
 
