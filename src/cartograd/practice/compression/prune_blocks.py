@@ -62,7 +62,7 @@ CARD = Card(
         "law: a bundle builds it again, after channels were cut, too",
     ),
     tiny={"amount": 0.5},
-    missing={"compress/prune-blocks": "accuracy against speed of a trained Transformer, in a row"},
+    evidence={"compress/prune-blocks": ("acceptance:pruned-transformer",)},
 )
 
 BATCHES = 4

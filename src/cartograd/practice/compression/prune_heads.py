@@ -47,7 +47,7 @@ CARD = Card(
         "law: feed-forward parts and all else keep their sizes",
     ),
     tiny={"amount": 0.5},
-    missing={"compress/prune-blocks": "accuracy against speed of a trained Transformer, in a row"},
+    evidence={"compress/prune-blocks": ("acceptance:pruned-transformer",)},
 )
 
 
