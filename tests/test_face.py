@@ -250,6 +250,7 @@ ONLY_COMMAND = {
             ("tasks", "shots", "limit", "chat", "against", "seed"), "language models' exams: `sit`"
         ),
     },
+    "diagnose": dict.fromkeys(("lengths", "depths", "trials", "window"), "is `diagnose_length`"),
     "ask": dict.fromkeys(("length", "seed", "temperature"), "are `options` of `generate`"),
     "predict": {"csv": "answers are dictionaries"},
     "replace": {"target": "is part of `data`: 'churn.csv,target=churn'"},

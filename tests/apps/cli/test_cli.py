@@ -98,7 +98,8 @@ def test_a_command_has_at_most_a_dozen_flags_and_json_among_them(name):
     # short forms, truncation is the temperature of generators with styles, and a picture
     # to complete comes with its mask, and a style with its content and its weight. A precision is
     # of weights and of the cache; the form of a text is said in one of three languages. Language
-    # models sit exams by the command that measures the others.
+    # models sit exams by the command that measures the others, and are looked at over the length
+    # of a text by the one that looks at the others.
     more = {
         "train": {"target", "seeds", "beat_baseline", "minutes"},
         "generate": {
@@ -116,7 +117,11 @@ def test_a_command_has_at_most_a_dozen_flags_and_json_among_them(name):
             "schema",
             "grammar",
             "pattern",
+            "window",
+            "sinks",
+            "prefill_chunk",
         },
+        "diagnose": {"lengths", "depths", "trials", "window", "sinks", "precision"},
         "evaluate": {"tasks", "shots", "limit", "chat", "against", "seed"},
     }
     assert len(flags - more.get(name, set())) <= 12

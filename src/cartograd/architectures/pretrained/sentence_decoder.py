@@ -94,7 +94,7 @@ def sentence_decoder(folder: Path, family: Any, /, *, prompt: str | None = None)
     found = family.spec(config | {"id2label": {"0": "yes"}, "num_labels": None})
     args = {key: found.args[key] for key in ("decoder", "padding_id")}
     make = _comparing if kinds_of(folder) == SCORE else _embedding
-    table = family.KEYS(config) if callable(family.KEYS) else family.KEYS
+    table: Any = family.KEYS(config) if callable(family.KEYS) else family.KEYS
     spec, signature, weights, words = make(folder, args, config, tensors, prompt)
     return filled(spec, signature, weights, table, source=str(folder), tokenizer=words)
 
@@ -146,7 +146,7 @@ def _comparing(
     if not words.template:
         raise UsageError(f"{folder} holds no chat template, which writes a query and a document")
     frame = {"pair": list(ROLES), "prompt": chosen(prompts, default, prompt)}
-    words = Tokenizer(words.document, **words.settings | {"frame": frame})
+    words = Tokenizer(words.document, **dict[str, Any](words.settings | {"frame": frame}))
     _check(folder, words)
     text = replace(_text(config, args["padding_id"]), pair=ROLES)
     yes = Port("relevant", "label", (1,), labels=("yes",), task="multi-label")

@@ -240,4 +240,4 @@ def told(folder: Path, tokenizer: Tokenizer, context: int, prompt: str | None, /
     made = tokenizer.told(longest=longest)
     if not text:
         return made
-    return Tokenizer(made.document, **made.settings | {"frame": {"prompt": text}})
+    return Tokenizer(made.document, **dict[str, Any](made.settings | {"frame": {"prompt": text}}))
