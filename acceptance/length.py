@@ -57,7 +57,9 @@ def needle_beyond_training(session: Session, /) -> Outcome:
             "with a mark and three digits among them and the mark again at the end. 64 prompts a "
             "depth, five depths; chance is one in a thousand. The stream reads in the memory of "
             f"{SINKS + WINDOW + WINDOW // 2} tokens; a needle at the very beginning is among its "
-            "sinks and is not counted. Thresholds were set on seed 100, which is not among these."
+            "sinks and is not counted. Thresholds were set on seed 100, which is not among these: "
+            "a model of the same recipe found 96 % within, 9 beyond, 100 and 0 by its stream; "
+            "beyond, YaRN found 86 to 96 % there, linear scaling 58 and NTK 41, so YaRN is asked."
         ],
     )
 
