@@ -57,6 +57,7 @@ CARD = Card(
         "law: what is handed to the compiler answers as the model for batches of 1, 2 and more "
         "than the file is made for, and carries the signature",
     ),
+    evidence={"deploy/hardware": ("acceptance:phones",)},
     needs="executorch",
 )
 
