@@ -53,8 +53,12 @@ CARD = Card(
         "and what is learned is what the answers say",
         "law: copies of a chat are in one part",
     ),
-    evidence={"llm/instruct": ("test_held_out_questions_are_answered_better_than_before",)},
-    missing={"llm/instruct": "two of the three seeds of the row own-chats, whose first passed"},
+    evidence={
+        "llm/instruct": (
+            "test_held_out_questions_are_answered_better_than_before",
+            "acceptance:own-chats",
+        ),
+    },
     tiny={"vocabulary": 280, "context": 64},
 )
 
