@@ -37,14 +37,12 @@ from torch import Tensor, nn
 
 from cartograd.architectures.transformer.cache import Cache, CachedDecoder, check_length
 from cartograd.architectures.transformer.decoder_block import DecoderBlock
-from cartograd.architectures.transformer.experts import Experts
-from cartograd.architectures.transformer.feed_forward import FeedForward
+from cartograd.architectures.transformer.decoder_parts import check_settings, part_of
 from cartograd.architectures.transformer.rereading import Rereading
 from cartograd.architectures.transformer.rotary import Rotary, mover
 from cartograd.architectures.transformer.rotary_scaling import LongRope
 from cartograd.architectures.transformer.scored_attention import ScoredAttention
 from cartograd.core.card import Card
-from cartograd.core.errors import UsageError
 
 CARD = Card(
     name="decoder",
@@ -198,7 +196,7 @@ class Decoder(nn.Module):
         eps: float = 1e-6,
     ):
         super().__init__()
-        _check(reach, window, activation, experts)
+        check_settings(reach, window, activation, experts)
         self.context, self.window = context, window
         self.reach = (reach * depth)[:depth]
         self.output_cap, self.embedding_scale = output_cap, embedding_scale
@@ -212,12 +210,7 @@ class Decoder(nn.Module):
             )  # fmt: skip
 
         def feed_forward() -> nn.Module:
-            if experts is None:
-                return FeedForward(dim=dim, ffn_dim=ffn_dim, activation=activation, bias=False)
-            form = "clamped" if activation == "clamped" else "swiglu"
-            return Experts(
-                dim=dim, ffn_dim=ffn_dim, experts=experts, k=k, form=form, normalised=normalised
-            )
+            return part_of(dim, ffn_dim, activation, experts, k, normalised)
 
         self.blocks = nn.ModuleList(
             DecoderBlock(attention(), feed_forward(), order, eps) for _ in range(depth)
@@ -286,15 +279,3 @@ class Decoder(nn.Module):
     def _scores(self, x: Tensor) -> Tensor:
         z = F.linear(x, self.embedding.weight) if self.head is None else self.head(x)
         return z if self.output_cap is None else self.output_cap * (z / self.output_cap).tanh()
-
-
-def _check(reach: str, window: int | None, activation: str, experts: int | None) -> None:
-    if not reach or set(reach) - set("fwnm"):
-        raise UsageError(f"decoder: reach={reach!r}; expected letters of f, w, n and m")
-    if window is None and set(reach) & set("wm"):
-        raise UsageError(f"decoder: reach={reach!r} has windows; say how wide they are: window=...")
-    if (activation == "clamped" and experts is None) or (activation == "geglu" and experts):
-        raise UsageError(
-            f"decoder: activation={activation} with experts={experts}; expected swiglu or geglu "
-            "without experts, swiglu or clamped with them"
-        )
