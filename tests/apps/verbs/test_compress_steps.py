@@ -7,6 +7,7 @@ import torch
 import cartograd as cg
 from cartograd.apps.results.slimmed import Stage
 from cartograd.apps.verbs.compress_steps import compress_steps
+from cartograd.apps.verbs.compression_steps import learning_again, steps_of
 from cartograd.apps.verbs.latency_in_turns import latency_in_turns
 from cartograd.core.errors import UsageError
 from cartograd.engine.files.bundle import load
@@ -55,6 +56,19 @@ def test_what_came_of_it_is_a_bundle_for_every_verb(done):
 
 def test_the_original_is_the_teacher(run, done):
     assert str(run / "bundle") in (done.path / "steps" / "2-distill" / "config.toml").read_text()
+
+
+def test_a_cut_transformer_learns_by_its_own_rate(tmp_path):
+    own = "adamw:lr=0.002,weight_decay=0.05"
+    cg.train(
+        "vit:dim=8,heads=2,depth=1,patch_size=4", "digits", epochs=1, seed=0, folder=tmp_path / "r",
+        yardstick="none", optimizer=own,
+    )  # fmt: skip
+    before, said, after = "fine-tune:epochs=1", "fine-tune:optimizer=(sgd:lr=1)", "distill:epochs=2"
+    original = load(tmp_path / "r")
+    steps = steps_of([before, "prune-heads:amount=0.5", said, after], original.model)
+    found = [str(step.spec) for step in learning_again(steps, original)]
+    assert found == [*(str(step.spec) for step in steps[:3]), f"distill:epochs=2,optimizer=({own})"]
 
 
 def test_steps_that_are_done_are_kept(run, done):

@@ -16,7 +16,7 @@ from cartograd.apps.load.target import Target, as_bundle
 from cartograd.apps.report.slimmed_page import slimmed_page
 from cartograd.apps.results.slimmed import Slimmed, Stage
 from cartograd.apps.verbs.compress import compress, compress_to, weight
-from cartograd.apps.verbs.compression_steps import Step, steps_of
+from cartograd.apps.verbs.compression_steps import Step, learning_again, steps_of
 from cartograd.apps.verbs.evaluate import figures, measures_of, usual
 from cartograd.apps.verbs.latency_in_turns import latency_in_turns
 from cartograd.apps.verbs.train import train
@@ -70,7 +70,7 @@ def compress_steps(
     """
     original = as_bundle(target)
     check_code(original.model, "its weights")
-    chosen = steps_of(steps, original.model)
+    chosen = learning_again(steps_of(steps, original.model), original)
     data = original.about.get("data") if data is None else data
     if data is None:
         raise UsageError(
