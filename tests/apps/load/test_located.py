@@ -132,3 +132,8 @@ def test_a_path_object_is_data_wherever_its_text_is(table, photos, tmp_path):
 def test_a_word_that_no_source_can_be_called_is_a_path_that_is_not_there(word):
     with pytest.raises(UsageError, match=f"there is no file or folder {word}"):
         located(word)
+
+
+def test_settings_of_a_path_follow_a_comma(photos):
+    with pytest.raises(UsageError, match=rf"follow a comma: {photos},size=16"):
+        located(f"{photos}:size=16")

@@ -45,7 +45,7 @@ def located(text: str | Path | Spec, /, **args: Any) -> Spec:
     path = Path(place.strip()).expanduser()
     if not is_there(path):
         if isinstance(text, Path) or looks_like_path(place) or _like_no_name(place):
-            raise no_such_path(place.strip())
+            raise no_such_path(place.strip(), hint=_after_a_colon(text))
         return Spec.parse(text)
     name = source_of(path)
     spec = Spec.parse(f"{name}:x{comma}{rest}")
@@ -107,6 +107,14 @@ def counted(spec: Spec, made: Dataset, /) -> str:
     if spec.name == "masks":
         return f"{count:,} pictures with masks of {classes} classes"
     return f"a table of {count:,} rows"
+
+
+def _after_a_colon(text: str | Path) -> str:
+    """How settings of a path are written, where what stands before a colon is there."""
+    before, _, rest = str(text).partition(":")
+    if not rest or not is_there(Path(before.strip()).expanduser()):
+        return ""
+    return f"; settings of a path follow a comma: {before.strip()},{rest}"
 
 
 def _names_a_source(text: str) -> bool:

@@ -5,7 +5,6 @@ References:
     OpenAI. gpt-oss-120b and gpt-oss-20b model card. 2025. https://arxiv.org/abs/2508.10925
 """
 
-
 from cartograd.architectures.transformer.experts import Experts
 from cartograd.architectures.transformer.feed_forward import FeedForward
 from cartograd.core.errors import UsageError
