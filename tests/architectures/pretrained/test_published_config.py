@@ -428,7 +428,6 @@ modernbert/layer_types_ modernbert/rope_parameters_ modernbert/norm_bias
 modernbert/attention_bias modernbert/hidden_activation modernbert_masked/tie_word_embeddings
 modernbert_masked/decoder_bias
 qwen2/layer_types qwen2/mlp_bias qwen3/layer_types qwen3/mlp_bias qwen3/hidden_act
-qwen3_moe/decoder_sparse_step qwen3_moe/mlp_only_layers
 qwen3_moe/shared_expert_intermediate_size qwen3_moe/layer_types qwen3_moe/hidden_act
 gemma2/layer_types_ gemma2/hidden_activation gemma2/use_bidirectional_attention
 gemma3_text/rope_parameters_ gemma3_text/attn_logit_softcapping gemma3_text/hidden_activation
@@ -452,7 +451,8 @@ SIZES = ("num_key_value_heads", "patch_size", "image_size", "n_inner", "attentio
          "mlp_bias", "intermediate_size", "head_dim", "num_channels", "num_decoder_layers",
          "decoder_layers", "encoder_ffn_dim", "max_source_positions", "num_mel_bins",
          "type_vocab_size", "relative_attention_num_buckets", "qkv_bias", "tie_word_embeddings",
-         "num_labels", "num_heads", "num_attention_heads")  # fmt: skip
+         "num_labels", "num_heads", "num_attention_heads", "decoder_sparse_step",
+         "mlp_only_layers")  # fmt: skip
 """Keys that change which weights there are: the folder is written with them."""
 
 

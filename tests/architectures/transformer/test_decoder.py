@@ -64,6 +64,10 @@ FORMS = {
     "mixtral": ("Mixtral", {"head_dim": 6, "num_local_experts": 5, "sliding_window": 6}),
     "qwen3, experts": ("Qwen3Moe", MOE | {"norm_topk_prob": True}),
     "qwen3, other experts": ("Qwen3Moe", MOE | {"head_dim": 6, "attention_bias": True}),
+    "qwen3, single parts": ("Qwen3Moe", MOE | {
+        "mlp_only_layers": [0], "decoder_sparse_step": 2, "intermediate_size": 26,
+        "num_hidden_layers": 4,
+    }),
     "gpt-oss": ("GptOss", {
         "head_dim": 6, "num_local_experts": 5, "num_experts_per_tok": 2, "sliding_window": 5,
     }),
@@ -254,6 +258,8 @@ def model(**args):
         ("reach=wf", "say how wide they are"),
         ("activation=clamped", "experts=None; expected swiglu or geglu without experts"),
         ("experts=2,k=3", "k=3 of experts=2"),
+        ("experts=2,mixture=ex", "expected letters of e and d"),
+        ("mixture=ed", "single parts stand beside experts"),
         ("scaling=dynamic", "expected dynamic with context, factor"),
         ("share=0.4", "expected pairs"),
         ("heads=3", "has to divide heads=3"),

@@ -12,6 +12,7 @@ from cartograd.architectures.pretrained.published_decoder import (
     LAYER,
     answers,
     query_key_norms,
+    reach,
     reads_on,
     sizes,
     table,
@@ -38,7 +39,8 @@ COUNT = ("num_local_experts", "num_experts")
 READS = published_decoder.READS | published_rope.READS | {
     **dict.fromkeys(COUNT, "count?"), "num_experts_per_tok": "count", "norm_topk_prob": "flag",
     "moe_intermediate_size": "count", "attention_bias": "flag", "use_sliding_window": "flag",
-    "sliding_window": "count?", "max_window_layers": "number?",
+    "sliding_window": "count?", "max_window_layers": "number?", "decoder_sparse_step": "count",
+    "mlp_only_layers": "places?",
 }  # fmt: skip
 """Keys of config.json that are read, and their types."""
 
@@ -62,15 +64,25 @@ def KEYS(config: dict[str, Any], /) -> Table:  # noqa: N802  what every family c
 
 
 def spec(config: dict[str, Any], /) -> Spec:
-    """How our model is made; some layers without experts are refused by the defaults' table."""
+    """How our model is made."""
     head = head_of(config, HEADS)
     args = sizes(config, head) | published_rope.rotary(config) | {"qk_norm": "head"}
     args |= {"ffn_dim": config["moe_intermediate_size"], "k": config["num_experts_per_tok"]}
     args |= {"experts": _count(config), "normalised": config["norm_topk_prob"]}
     args |= {"biases": "qkvo"} if config["attention_bias"] else {}
+    letters = _letters(config)
+    if "d" in letters:
+        args |= {"mixture": reach(letters), "dense_dim": config["intermediate_size"]}
     if config["use_sliding_window"] and config["sliding_window"] is not None:
         args |= {"window": config["sliding_window"], "reach": "w"}
     return answers(Spec(MODEL, args), config, head)
+
+
+def _letters(config: dict[str, Any]) -> str:
+    """Of each layer, whether it has experts (`e`) or a single part (`d`)."""
+    single, step = set(config["mlp_only_layers"] or ()), config["decoder_sparse_step"]
+    layers = range(min(config["num_hidden_layers"], 10_000))
+    return "".join("d" if n in single or (n + 1) % step else "e" for n in layers)
 
 
 def _count(config: dict[str, Any]) -> int:
@@ -83,11 +95,13 @@ def _count(config: dict[str, Any]) -> int:
 def back(args: dict[str, Any], /) -> dict[str, Any]:
     """What config.json says of a model of ours, beside its sizes."""
     window = args["window"]
+    letters = (args["mixture"] * args["depth"])[: args["depth"]]
     return published_rope.back(args) | {
         "tie_word_embeddings": args["tied"], "attention_bias": args["biases"] == "qkvo",
         "use_sliding_window": window is not None, "sliding_window": window,
         "num_experts": args["experts"], "norm_topk_prob": args["normalised"],
-        "intermediate_size": args["ffn_dim"],
+        "intermediate_size": args["dense_dim"] or args["ffn_dim"], "decoder_sparse_step": 1,
+        "mlp_only_layers": [n for n, letter in enumerate(letters) if letter == "d"],
     }  # fmt: skip
 
 

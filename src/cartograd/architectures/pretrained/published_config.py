@@ -34,6 +34,12 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
         ),
         "a list of whole numbers above 0",
     ),
+    "places": (
+        lambda value: (
+            isinstance(value, list) and all(type(one) is int and one >= 0 for one in value)
+        ),
+        "a list of whole numbers from 0",
+    ),
     "flags": (
         lambda value: isinstance(value, list) and all(one in (0, 1) for one in value),
         "a list of zeros and ones",

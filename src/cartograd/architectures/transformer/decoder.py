@@ -10,7 +10,7 @@ are. Here each choice is a setting, and a family is a line of settings.
 Shapes: tokens `b t`; logits `b t v`, those at t for the token at t + 1.
 
 Departures: Gemma's norms have weights 1 + w; ours keep the sum. Weights start from a normal
-distribution of 0.02. What LLaMA can say is a `llama`, which also has a form for fast decoding.
+distribution of 0.02.
 
 References:
     An Yang et al. Qwen3 technical report. 2025. https://arxiv.org/abs/2505.09388
@@ -37,13 +37,15 @@ from torch import Tensor, nn
 
 from cartograd.architectures.transformer.cache import Cache, CachedDecoder, check_length
 from cartograd.architectures.transformer.decoder_block import DecoderBlock
-from cartograd.architectures.transformer.decoder_parts import check_settings, part_of
+from cartograd.architectures.transformer.decoder_form import DecoderForm, fits
+from cartograd.architectures.transformer.decoder_parts import blocks_of, check_settings, largest_of
+from cartograd.architectures.transformer.inference_form import Maker
 from cartograd.architectures.transformer.rereading import Rereading
 from cartograd.architectures.transformer.rotary import Rotary, mover
 from cartograd.architectures.transformer.rotary_scaling import LongRope
-from cartograd.architectures.transformer.scored_attention import ScoredAttention
 from cartograd.core.card import Card
 
+# fmt: off
 CARD = Card(
     name="decoder",
     kind="model",
@@ -57,27 +59,17 @@ CARD = Card(
     proofs=(
         "oracle: transformers' models of each family through their own files: logits and gradients "
         "to 1e-10 in float64, greedy and beam text, padded at the left",
-        "law: read in pieces through the cache the logits are those of the whole; a window as long "
-        "as the text is none",
+        "law: read in pieces through the cache the logits are those of the whole, and so they are "
+        "in inference form; a window as long as the text is none",
         "paper: the weights of the published sizes, to the unit",
     ),
     tiny={
-        "vocabulary": 11,
-        "dim": 8,
-        "depth": 2,
-        "heads": 2,
-        "kv_heads": 1,
-        "head_dim": 6,
-        "ffn_dim": 12,
-        "context": 64,
-        "reach": "wf",
-        "window": 5,
-        "qk_norm": "head",
+        "vocabulary": 11, "dim": 8, "depth": 2, "heads": 2, "kv_heads": 1, "head_dim": 6,
+        "ffn_dim": 12, "context": 64, "reach": "wf", "window": 5, "qk_norm": "head",
     },
     objective="label-tokens",
 )
 
-# fmt: off
 PRESETS = {
     "qwen3-0.6b": {
         "vocabulary": 151936, "dim": 1024, "depth": 28, "heads": 16, "kv_heads": 8,
@@ -152,6 +144,8 @@ class Decoder(nn.Module):
         experts: how many there are; none if not given, and a single part.
         k: how many of them work on each position.
         normalised: whether their weights are made to sum to one.
+        mixture: which layers have experts, a letter each, repeated: `e` those, `d` a single part.
+        dense_dim: the hidden size of those single parts; `ffn_dim` if not given.
         scale: factor on the scores of attention; `head_dim ** -0.5` if not given.
         attention_cap, output_cap: bounds of the scores of attention and of the logits.
         attention_sinks: whether each head has a score to spend on nothing.
@@ -187,6 +181,8 @@ class Decoder(nn.Module):
         experts: int | None = None,
         k: int = 2,
         normalised: bool = True,
+        mixture: str = "e",
+        dense_dim: int | None = None,
         scale: float | None = None,
         attention_cap: float | None = None,
         output_cap: float | None = None,
@@ -196,25 +192,22 @@ class Decoder(nn.Module):
         eps: float = 1e-6,
     ):
         super().__init__()
-        check_settings(reach, window, activation, experts)
+        check_settings(reach, window, activation, experts, mixture)
         self.context, self.window = context, window
         self.reach = (reach * depth)[:depth]
         self.output_cap, self.embedding_scale = output_cap, embedding_scale
         self.embedding = nn.Embedding(vocabulary, dim)
 
-        def attention() -> ScoredAttention:
-            return ScoredAttention(
-                dim=dim, heads=heads, kv_heads=kv_heads, head_dim=head_dim, biases=biases,
-                qk_norm=qk_norm, scale=scale, attention_cap=attention_cap,
-                attention_sinks=attention_sinks, eps=eps,
-            )  # fmt: skip
-
-        def feed_forward() -> nn.Module:
-            return part_of(dim, ffn_dim, activation, experts, k, normalised)
-
-        self.blocks = nn.ModuleList(
-            DecoderBlock(attention(), feed_forward(), order, eps) for _ in range(depth)
-        )
+        self.blocks = blocks_of(
+            (mixture * depth)[:depth], order, eps,
+            attention={
+                "dim": dim, "heads": heads, "kv_heads": kv_heads, "head_dim": head_dim,
+                "biases": biases, "qk_norm": qk_norm, "scale": scale, "eps": eps,
+                "attention_cap": attention_cap, "attention_sinks": attention_sinks,
+            },
+            part={"dim": dim, "ffn_dim": ffn_dim, "activation": activation},
+            experts=experts, dense_dim=dense_dim, k=k, normalised=normalised,
+        )  # fmt: skip
         width = dim // heads if head_dim is None else head_dim
         self.rotary = Rotary(head_dim=width, base=base, scaling=scaling, share=share)
         local = None if local_base is None else Rotary(head_dim=width, base=local_base, share=share)
@@ -258,6 +251,14 @@ class Decoder(nn.Module):
         moved, grown = mover(self.rotary, self.local_rotary, self.reach), self.rotary.at_length
         made = CachedDecoder(self._continued, cache, moved)
         return Rereading(made, grown.context) if isinstance(grown, LongRope) else made
+
+    def largest_product(self) -> tuple[int, int]:
+        """The shape of the fused gate and up of a layer, or of an expert."""
+        return largest_of(self.blocks[0].get_submodule("feed_forward"))
+
+    def inference_form(self, product: Maker, /) -> "DecoderForm | Decoder":
+        """The same function with fused weights, whose products `product` makes."""
+        return DecoderForm(self, product) if fits(self) else self
 
     def _continued(self, tokens: Tensor, cache: Cache, last: bool) -> Tensor:
         x = self._features(tokens, cache.positions(tokens.shape[1]), cache)

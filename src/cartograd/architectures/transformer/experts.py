@@ -22,10 +22,11 @@ References:
 torch.Size([2, 5, 8])
 """
 
+from collections.abc import Callable, Collection
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from cartograd.architectures.transformer.feed_forward import FeedForward
@@ -53,6 +54,12 @@ ALPHA, LIMIT = 1.702, 7.0
 """Of gpt-oss: the gain of the gate's sigmoid, and where gate and input are clamped."""
 
 
+def clamped(gate: Float[Tensor, "... d"], up: Float[Tensor, "... d"], /) -> Float[Tensor, "... d"]:
+    """The hidden features of gpt-oss' experts: both sides clamped, one added to what is gated."""
+    gate, up = gate.clamp(max=LIMIT), up.clamp(-LIMIT, LIMIT)
+    return (up + 1) * gate * (ALPHA * gate).sigmoid()
+
+
 class Clamped(nn.Module):
     """The gated part of gpt-oss: clamped, with one added to what is gated.
 
@@ -68,9 +75,7 @@ class Clamped(nn.Module):
 
     def forward(self, x: Float[Tensor, "... d"]) -> Float[Tensor, "... d"]:
         """New features of each position."""
-        gate = self.gate(x).clamp(max=LIMIT)
-        up = self.up(x).clamp(-LIMIT, LIMIT)
-        return self.down((up + 1) * gate * (ALPHA * gate).sigmoid())
+        return self.down(clamped(self.gate(x), self.up(x)))
 
 
 class Experts(nn.Module):
@@ -113,19 +118,42 @@ class Experts(nn.Module):
     def forward(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
         """New features of each position."""
         rows = x.flatten(0, -2)
-        weights, which = self._chosen(rows)
-        y = torch.zeros_like(rows)
-        for number, expert in enumerate(self.experts):
-            there, rank = (which == number).nonzero(as_tuple=True)
-            if len(there):
-                y = y.index_add(0, there, weights[there, rank, None] * expert(rows[there]))
-        return y.view_as(x)
+        weights, which = chosen(self.router(rows), self.k, normalised=self.normalised)
+        return mixed(rows, weights, which, list(self.experts)).view_as(x)
 
-    def _chosen(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Weights and numbers of the experts for each row, by probabilities in float32 at least."""
-        scores = self.router(rows)
-        wide = scores if scores.dtype == torch.float64 else scores.float()
-        weights, which = wide.softmax(1).topk(self.k, dim=1)
-        if self.normalised:
-            weights = weights / weights.sum(1, keepdim=True)
-        return weights.to(rows.dtype), which
+
+def chosen(
+    scores: Float[Tensor, "n d"], k: int, /, *, normalised: bool
+) -> tuple[Float[Tensor, "n k"], Int[Tensor, "n k"]]:
+    """Weights and numbers of the best experts for each row.
+
+    Args:
+        scores: of the router; made probabilities in float32 at least.
+        k: how many are taken.
+        normalised: whether their weights are made to sum to one.
+    """
+    wide = scores if scores.dtype == torch.float64 else scores.float()
+    weights, which = wide.softmax(1).topk(k, dim=1)
+    if normalised:
+        weights = weights / weights.sum(1, keepdim=True)
+    return weights.to(scores.dtype), which
+
+
+def mixed(
+    rows: Float[Tensor, "n d"], weights: Float[Tensor, "n k"], which: Int[Tensor, "n k"],
+    experts: Collection[Callable[[Tensor], Tensor]], /,
+) -> Float[Tensor, "n d"]:  # fmt: skip
+    """The sum of the chosen experts' answers.
+
+    Args:
+        rows: positions.
+        weights: of the experts that each row has chosen.
+        which: their numbers.
+        experts: all of them.
+    """
+    order = which.flatten().argsort(stable=True)
+    sizes = which.flatten().bincount(minlength=len(experts)).tolist()
+    there, shares = order // which.shape[1], weights.flatten()[order, None]
+    parts = zip(experts, rows[there].split(sizes), strict=True)
+    made = [expert(own) for expert, own in parts if len(own)]
+    return torch.zeros_like(rows).index_add(0, there, torch.cat(made or [rows]) * shares)

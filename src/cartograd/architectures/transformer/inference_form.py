@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from cartograd.architectures.transformer.attention import MultiHeadAttention, attend
+from cartograd.architectures.transformer.attention import attend
 from cartograd.architectures.transformer.block import Block
 from cartograd.architectures.transformer.cache import Cache, CachedDecoder, check_length
 from cartograd.architectures.transformer.one_token import OneToken
@@ -58,9 +58,9 @@ class InferenceForm:
             last = model.embedding if model.head is None else model.head
             asked: object = product
             scores = asked.scores if isinstance(asked, Scoring) else product
-            self.head = _product([last], None, scores)
+            self.head = product_of([last], None, scores)
             self.layers = [_layer(block, product) for block in model.blocks]
-            self.norm, self.eps = _norm(model.norm)
+            self.norm, self.eps = norm_of(model.norm)
         self.speeds = speeds = model.rotary.speeds
         places = torch.arange(model.context, device=speeds.device)[:, None] * speeds
         self.turns = torch.polar(torch.full_like(places, model.rotary.sharpness), places)
@@ -128,29 +128,51 @@ class InferenceForm:
 def _layer(block: nn.Module, product: Maker) -> tuple:
     assert isinstance(block, Block)
     attention, inner = block.attention, block.feed_forward
-    norm1, floor1 = _norm(block.attention_norm)
-    norm2, floor2 = _norm(block.feed_forward_norm)
+    norm1, floor1 = norm_of(block.attention_norm)
+    norm2, floor2 = norm_of(block.feed_forward_norm)
     assert floor1 == floor2
     return (
         norm1,
-        _product([attention.query, attention.key, attention.value], _order(attention), product),
-        _product([attention.out], None, product),
+        product_of([attention.query, attention.key, attention.value], paired(attention), product),
+        product_of([attention.out], None, product),
         norm2,
-        _product([inner.gate, inner.up], None, product),
-        _product([inner.down], None, product),
+        product_of([inner.gate, inner.up], None, product),
+        product_of([inner.down], None, product),
     )
 
 
-def _order(attention: MultiHeadAttention) -> Int[Tensor, " n"]:
-    """Queries, keys and values in one, the two of each rotary pair beside each other."""
-    turned = attention.query.out_features + attention.key.out_features
-    rows = torch.arange(turned + attention.value.out_features)
-    pairs = rows[:turned].unflatten(0, (-1, 2, attention.width // 2)).transpose(1, 2)
-    return torch.cat([pairs.flatten(), rows[turned:]])
+def paired(attention: Any, turned: int | None = None, /) -> Int[Tensor, " n"]:
+    """Queries, keys and values in one, the two of each rotary pair beside each other.
+
+    Args:
+        attention: with its three projections.
+        turned: of each head's features, the first so many are turned; all if not given.
+    """
+    rows = attention.query.out_features + attention.key.out_features
+    heads = torch.arange(rows).unflatten(0, (-1, attention.width))
+    pairs = heads[:, in_pairs(attention.width, turned)].flatten()
+    return torch.cat([pairs, torch.arange(rows, rows + attention.value.out_features)])
 
 
-def _product(parts: Sequence[Any], order: Tensor | None, product: Maker) -> Product:
-    """Layers of the same inputs in one; those whose weights are rounded stay so."""
+def in_pairs(width: int, turned: int | None = None, /) -> Int[Tensor, " n"]:
+    """The features of a head in the order in which the two of each rotary pair are neighbours.
+
+    >>> in_pairs(6, 4).tolist()
+    [0, 2, 1, 3, 4, 5]
+    """
+    turned = width if turned is None else turned
+    places = torch.arange(width)
+    return torch.cat([places[:turned].unflatten(0, (2, -1)).mT.flatten(), places[turned:]])
+
+
+def product_of(parts: Sequence[Any], order: Tensor | None, product: Maker, /) -> Product:
+    """Layers of the same inputs in one; those whose weights are rounded stay so.
+
+    Args:
+        parts: linear layers, or an embedding that scores.
+        order: of the rows of all, or None.
+        product: makes it.
+    """
     first = parts[0]
     if isinstance(first, Stackable):
         stacked = first.stacked(parts[1:], order)
@@ -172,7 +194,7 @@ def _product(parts: Sequence[Any], order: Tensor | None, product: Maker) -> Prod
     return made
 
 
-def _norm(norm: nn.Module) -> tuple[Tensor, float]:
-    assert isinstance(norm, nn.RMSNorm)
-    assert norm.eps is not None
-    return norm.weight.detach().float(), norm.eps
+def norm_of(norm: Any, /) -> tuple[Float[Tensor, " d"], float]:
+    """Weights and floor of torch's root-mean-square norm."""
+    weight = norm.weight.detach().float()
+    return weight, torch.finfo(weight.dtype).eps if norm.eps is None else norm.eps

@@ -146,7 +146,10 @@ class ScoredAttention(nn.Module):
             y = attend(q, k, v, causal=True, mask=mask, window=window, scale=self.scale)
         else:
             seen = visible(q.shape[2], k.shape[2], window, q.device)
-            y = self._scored(q, k, v, seen if mask is None else seen & mask)
+            y = scored(
+                q, k, v, seen if mask is None else seen & mask, scale=self.scale,
+                attention_cap=self.cap, sinks=self.sinks,
+            )  # fmt: skip
         return self.out(y.transpose(1, 2).flatten(2))
 
     def _heads(self, x: Tensor, norm: nn.Module | None) -> Tensor:
@@ -157,19 +160,35 @@ class ScoredAttention(nn.Module):
             x = norm(x)
         return x.transpose(1, 2)
 
-    def _scored(self, q: Tensor, k: Tensor, v: Tensor, seen: Tensor) -> Tensor:
-        """The formula, in float32 at least; rows that see nothing get a mean of all."""
-        shared = q.shape[1] // k.shape[1]
-        k, v = (one.repeat_interleave(shared, 1) for one in (k, v))
-        fits = q @ k.mT * self.scale
-        fits = fits if fits.dtype == torch.float64 else fits.float()
-        if self.cap is not None:
-            fits = self.cap * torch.tanh(fits / self.cap)
-        fits = fits.masked_fill(~seen, torch.finfo(fits.dtype).min)
-        if self.sinks is None:
-            return fits.softmax(3).to(v.dtype) @ v
-        spent = self.sinks.to(fits.dtype)[:, None, None].expand(*fits.shape[:3], 1)
-        return torch.cat([fits, spent], 3).softmax(3)[..., :-1].to(v.dtype) @ v
+
+def scored(
+    q: Float[Tensor, "b h t d"], k: Float[Tensor, "b h1 s d"], v: Float[Tensor, "b h1 s d"],
+    seen: Bool[Tensor, "... t s"], /, *, scale: float, attention_cap: float | None,
+    sinks: Float[Tensor, " h"] | None,
+) -> Float[Tensor, "b h t d"]:  # fmt: skip
+    """The formula, in float32 at least; rows that see nothing get a mean of all.
+
+    Args:
+        q: queries.
+        k: keys, of as many heads or fewer.
+        v: values, of as many as keys.
+        seen: True where a query attends.
+        scale: factor on the scores.
+        attention_cap: their bound, or None.
+        sinks: what each head may spend on nothing, or None.
+    """
+    heads, t = q.shape[1:3]
+    grouped = q.reshape(q.shape[0], k.shape[1], -1, q.shape[3])  # no key is copied
+    fits = (grouped @ k.mT * scale).view(q.shape[0], heads, t, k.shape[2])
+    fits = fits if fits.dtype == torch.float64 else fits.float()
+    if attention_cap is not None:
+        fits = attention_cap * torch.tanh(fits / attention_cap)
+    fits = fits.masked_fill(~seen, torch.finfo(fits.dtype).min)
+    if sinks is not None:
+        spent = sinks.to(fits.dtype)[:, None, None].expand(*fits.shape[:3], 1)
+        fits = torch.cat([fits, spent], 3)
+    shares = fits.softmax(3)[..., : k.shape[2]].to(v.dtype)
+    return (shares.reshape(*grouped.shape[:3], -1) @ v).view_as(q)
 
 
 def visible(t: int, s: int, window: int | None, device: torch.device, /) -> Bool[Tensor, "t s"]:
