@@ -6,6 +6,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+from acceptance.curves import drawn
 from acceptance.front import picture
 from acceptance.rows import GENERATIVE, ROWS
 from acceptance.session import Outcome
@@ -33,6 +34,8 @@ def publish(folder: Path, name: str, outcome: Outcome, facts: dict[str, Any], /)
     write_file(folder / "rows" / f"{name}.json", json.dumps(row, indent=1) + "\n")
     if outcome.front:
         write_file(folder / f"{name}.svg", picture(outcome.front))
+    if outcome.curves is not None:
+        write_file(folder / f"{name}.svg", drawn(outcome.curves))
     pages(folder)
 
 
@@ -83,8 +86,14 @@ def _section(name: str, row: dict[str, Any]) -> str:
             f"```console\n$ {row['command']}\n```",
             *(["\n".join(beside)] if beside else []),
             *([f"![accuracy and cost]({name}.svg)"] if row.get("front") else []),
+            *([f"![{_alt(row)}]({name}.svg)"] if row.get("curves") else []),
             *row["notes"],
             f"CPU seconds of each run: {seconds}; {minutes:.1f} minutes on the clock for all. "
             f"{facts['processor']}, {facts['threads']} threads; {used}. {facts['date']}.",
         ]
     )
+
+
+def _alt(row: dict[str, Any]) -> str:
+    """What the curves of a row show."""
+    return f"{row['curves']['y']} by {row['curves']['x']}"

@@ -14,6 +14,7 @@ from typing import Any
 
 from blake3 import blake3
 
+from acceptance.curves import Curves
 from cartograd.core.files import write_file
 
 SEEDS = (0, 1, 2)
@@ -56,6 +57,7 @@ class Outcome:
         cpu, wall: seconds of each training run, all threads together.
         notes: whatever a reader should know.
         front: what several networks reach and cost, by name; drawn beside the row.
+        curves: what is measured over a size, with intervals; drawn beside the row.
     """
 
     claim: str
@@ -69,6 +71,7 @@ class Outcome:
     wall: list[float] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     front: dict[str, dict[str, float]] = field(default_factory=dict)
+    curves: Curves | None = None
 
 
 class Session:

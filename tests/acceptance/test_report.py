@@ -7,6 +7,7 @@ import pytest
 
 from acceptance import __main__ as command
 from acceptance import report
+from acceptance.curves import Curves, drawn
 from acceptance.front import picture
 from acceptance.session import FailedError, Outcome, Session, percent, seeded
 
@@ -95,3 +96,16 @@ def test_a_front_is_drawn(monkeypatch, tmp_path):
     assert drawn.count("million multiply-adds") >= 1
     again = picture(points).decode()
     assert again == drawn
+
+
+def test_curves_are_drawn_with_their_intervals(monkeypatch, tmp_path):
+    panels = {
+        task: {"model": [(1, 90.0, 80.0, 95.0), (2, 50.0, 40.0, 60.0), (4, 0.0, 0.0, 10.0)]}
+        for task in ("sums", "copies")
+    }
+    curves = Curves("digits", "right, %", panels, {"sums": 2.0})
+    assert run(monkeypatch, tmp_path, lambda _: dataclasses.replace(outcome(), curves=curves)) == 0
+    assert "![right, % by digits](demo.svg)" in (tmp_path / "acceptance.md").read_text()
+    svg = (tmp_path / "demo.svg").read_text()
+    assert svg == drawn(curves).decode()
+    assert all(word in svg for word in ("sums", "copies", "digits", "right, %", "model"))

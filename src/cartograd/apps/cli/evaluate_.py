@@ -68,7 +68,8 @@ def evaluate_(
         slices: class, brightness, image-size, length or columns of the table, with commas: each
             group of the examples is held against the rest, and may be worse.
         tasks: task files of lm-evaluation-harness's keys (TOML, YAML), items in JSON lines, or
-            mmlu-dev, mmlu-dev-text, mmlu-dev-cot.
+            mmlu-dev, mmlu-dev-text, mmlu-dev-cot, limits (or limits-digits, limits-steps,
+            limits-length, limits-products).
         against: another language model, asked the same: paired differences and flips.
         shots: worked examples before each item, whatever the task says.
         limit: only so many items of each task, the first ones.
