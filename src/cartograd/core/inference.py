@@ -67,6 +67,15 @@ class RoundedCache(Protocol):
 
 
 @runtime_checkable
+class PagedCache(Protocol):
+    """A decoder that can keep its keys and values in pages, which rows share."""
+
+    def in_pages(self, *, in_int8: bool = False) -> None:
+        """Keep what will be read so, in eight bits or as it is; nothing has been read yet."""
+        ...
+
+
+@runtime_checkable
 class Packs(Protocol):
     """A model that reads texts one after the other in one row, none of which sees another."""
 

@@ -218,6 +218,43 @@ def test_writes_with_keys_and_values_in_eight_bits(tmp_path, capsys, monkeypatch
     assert generate(model, "Once", **told)[0].text in command(capsys, monkeypatch)(*words).out
 
 
+@pytest.mark.parametrize("kind", ["float32", "int8"])
+def test_in_pages_it_writes_the_same(kind):
+    prompts = ["Once upon a time there was", "a", "x" * 40]
+    told = {"length": 20, "cache": kind}, {"length": 20, "cache": f"paged,{kind}"}
+    whole, paged = ([one.tokens for one in generate(writer(), prompts, **own)] for own in told)
+    assert whole == paged
+    drawn = [generate(writer(), "Once", seed=3, count=4, **own) for own in told]
+    assert [one.tokens for one in drawn[0]] == [one.tokens for one in drawn[1]]
+    assert len({one.tokens for one in drawn[0]}) == 4
+
+
+def test_several_texts_of_a_prompt_read_it_once(monkeypatch):
+    model, read = writer(), []
+    begin = Writing.begin
+
+    def watched(self, rows, length):
+        begun = begin(self, rows, length)
+        inner = begun.decoder.read
+        begun.decoder.read = lambda tokens, **told: (
+            read.append(tokens.shape),
+            inner(tokens, **told),
+        )[1]
+        return begun
+
+    monkeypatch.setattr(Writing, "begin", watched)
+    found = generate(model, ["Once", "upon"], seed=1, count=3, length=5)
+    assert read[0] == (2, 4)
+    assert max(shape[0] for shape in read[1:]) == 6
+    assert [one.prompt for one in found] == ["Once"] * 3 + ["upon"] * 3
+    alone = generate(model, ["Once"] * 3, seed=1, length=5)
+    assert [one.tokens for one in alone] == [
+        one.tokens for one in generate(model, "Once", seed=1, count=3, length=5)
+    ]
+    ended = generate(model, "Once", seed=1, count=3, length=5, window=20)
+    assert [one.tokens for one in ended] == [one.tokens for one in alone]
+
+
 def test_from_a_bundle(tmp_path):
     model = writer()
     write_bundle(tmp_path / "b", model)
@@ -253,6 +290,14 @@ def of_pictures():
         (writer, "x", {"cache": "int3"}, "unknown number format of a cache 'int3'"),
         (translator, "x", {"cache": "int8"}, "keeps the keys and values of a source"),
         (recurrent, "x", {"cache": "int8"}, "keeps no keys and values that could be rounded"),
+        (recurrent, "x", {"cache": "paged"}, "lie in pages; leave cache=paged out"),
+        (translator, "x", {"cache": "int8,paged"}, "in float32 only; cache=paged,int8 is for"),
+        (writer, "x", {"cache": "paged,int3"}, "unknown number format of a cache 'int3'"),
+        (writer, "x", {"cache": "float32,int8"}, "says two number formats"),
+        (writer, "x", {"cache": "paged", "window": 20}, "bounded memory already; leave the pages"),
+        (writer, "x", {"count": 0, "seed": 1}, "count=0 have to be at least 1"),
+        (writer, "x", {"count": 2}, "would be the same; give a seed"),
+        (writer, "x", {"count": 2, "beams": 2}, "count is for texts that are drawn"),
         (writer, "x", {"length": 0}, "length=0"),
         (writer, "x", {"samplers": "top-q:p=0.1"}, "unknown token-sampler 'top-q'"),
         (writer, "x", {"samplers": "top-p:p=1.1"}, "p=1.1 is out of range"),
@@ -294,6 +339,11 @@ def test_on_the_command_line(cli_run, tmp_path):
         for seed in (1, 1, 2)
     ]  # fmt: skip
     assert drawn[0] == drawn[1] != drawn[2]
+    several = ("generate", tmp_path / "b", "Once", "--samples", 2, "--cache", "paged,int8")
+    lines = cli_run(*several, "--length", 5).out
+    assert lines.startswith("--- 1 of 2\n")
+    assert "\n--- 2 of 2\n" in lines
+    assert len(cli_run(*several, "--json").json["texts"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -307,7 +357,10 @@ def test_on_the_command_line(cli_run, tmp_path):
         (("b", "Once", "--sinks", "2"), "--sinks are kept beside a window; give --window"),
         (("b", "Once", "--window", "200"), "keep 204 tokens and the model's context is 200"),
         (("b", "Once", "--window", "0"), "sinks=4 and window=0; expected at least 0 and at least"),
-        (("b", "Once", "--count", "3"), "--count is for models that draw examples"),
+        (("b", "Once", "--count", "0"), "count=0 have to be at least 1"),
+        (("b", "Once", "--count", "3", "--beams", "2"), "count is for texts that are drawn"),
+        (("b", "Once", "--class", "3"), "--class is for models that draw examples"),
+        (("b", "Once", "--cache", "pages"), "unknown number format of a cache 'pages'"),
     ],
 )
 def test_mistakes_on_the_command_line(cli_run, tmp_path, monkeypatch, words, message):

@@ -26,7 +26,7 @@ def generate_(
     /,
     prompt: Source | None = None,
     *,
-    count: int | None = None,
+    count: Annotated[int | None, Parameter(name=("--count", "--samples"))] = None,
     class_: Annotated[str | None, Parameter(name="--class")] = None,
     guidance: str = "1",
     truncation: float = 1.0,
@@ -70,7 +70,7 @@ def generate_(
         target: a run or bundle folder, or published weights like smollm2.
         prompt: the text; - reads it from standard input. Of a model that draws what a text says,
             this text.
-        count: examples to draw; 16 if left out.
+        count: examples to draw; 16 if left out. Of a prompt, texts that are drawn; 1 if left out.
         class_: the class of all of them, by name or number; they take turns if left out.
         guidance: how much more than a diffusion model would an example is to be of its class, or a
             classifier that pulls it there, like classifier:RUN,scale=3.
@@ -105,8 +105,8 @@ def generate_(
         plain: no chat template, though the model has one.
         precision: of the weights: float32, float16, bf16, int8, int4 (coarser), or auto for the
             quickest of the others here.
-        cache: number format of the keys and values that are kept while it writes: float32, or int8
-            for a quarter of the memory.
+        cache: how keys and values are kept while it writes: float32; int8, a quarter of the memory;
+            paged, in pages that texts of one prompt share; or paged,int8.
         window: keep only so many of the last tokens, and --sinks of the first, so that a text may
             be longer than the model's context, in bounded memory.
         sinks: first tokens that are kept beside a window; 4 if left out.
@@ -160,17 +160,19 @@ def generate_(
         asked |= {"seed": seed or 0}
         return draw(target, model, 16 if count is None else count, out, json, **asked)
     of_examples = {
-        "--count": (count, None), "--class": (class_, None), "--guidance": (guidance, "1"),
+        "--class": (class_, None), "--guidance": (guidance, "1"),
         "--truncation": (truncation, 1.0), "--out": (out, None),
     }  # fmt: skip
     if model.signature.task.generated:  # what does neither is refused by its task
         check_unused(of_examples, "models that draw examples")
     chain = [*_short(repetition_penalty, temperature, top_k, top_p), *sampler]
-    if seed is None and len(chain) == 1 and repetition_penalty is not None:
+    several = count is not None and count > 1 and not beams
+    if seed is None and len(chain) == 1 and repetition_penalty is not None and not several:
         chain.append("greedy")  # the penalty alone draws nothing
     return _written(
         model, text, json, length=length, samplers=chain, beams=beams, draft=draft, plain=plain,
-        precision=precision, cache=cache, seed=0 if chain and seed is None else seed,
+        precision=precision, cache=cache, count=1 if count is None else count,
+        seed=0 if (chain or several) and seed is None else seed,
         window=window, sinks=4 if sinks is None else sinks, prefill_chunk=prefill_chunk,
         schema=schema, grammar=grammar, pattern=pattern,
     )  # fmt: skip
@@ -193,14 +195,24 @@ def _written(model: Any, text: str, json: bool, /, **options: Any) -> int:
     if writing.manner != Manner():
         told = ", ".join(f"{key}={value}" for key, value in writing.tokenizer.manner.items())
         output.note(f"written as published, where no option says otherwise: {told}")
-    if json:
-        written = generate(writing, text, **options)[0]
-        speed = len(written.tokens) / max(written.seconds, 1e-9)
-        output.emit(asdict(written) | {"tokens_per_second": speed})
-        return 0
+    if json or options["count"] != 1:
+        return _whole(generate(writing, text, **options), json)
     for piece in stream(writing, text, **options):
         print(piece, end="", flush=True)
     print()
+    return 0
+
+
+def _whole(written: list[Any], json: bool, /) -> int:
+    """Texts that are there as a whole: one object, or each after a line with its number."""
+    speed = sum(len(one.tokens) for one in written) / max(written[0].seconds, 1e-9)
+    if not json:
+        for number, one in enumerate(written, 1):
+            print(f"--- {number} of {len(written)}\n{one.text}")
+    elif len(written) == 1:
+        output.emit(asdict(written[0]) | {"tokens_per_second": speed})
+    else:
+        output.emit({"texts": [asdict(one) for one in written], "tokens_per_second": speed})
     return 0
 
 

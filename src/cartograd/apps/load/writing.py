@@ -18,15 +18,16 @@ from cartograd.apps.load.target import Target, as_signed, name_of
 from cartograd.architectures.decoding.generate import left_padded
 from cartograd.architectures.decoding.streaming import room_for, streaming
 from cartograd.core.errors import UsageError, unknown
-from cartograd.core.inference import Fusible, RoundedCache
+from cartograd.core.inference import Fusible, PagedCache, RoundedCache
 from cartograd.core.protocols import Decoder, Writer
 from cartograd.core.signed import Signed
 from cartograd.data.text.chat import Messages
 from cartograd.data.text.tokenizer import Tokenizer
 from cartograd.practice.compression.fast_weights import inference_form
 
-CACHES = ("float32", "int8")
-"""Number formats of keys and values: as the model computes them, or a quarter of its bytes."""
+CACHES = ("float32", "int8", "paged")
+"""How keys and values are kept: as the model computes them, in a quarter of its bytes, and in pages
+that rows share, with either of these or (`paged` alone) the first."""
 
 NEAR = 8
 """Previous tokens that may change how the next one is decoded."""
@@ -40,7 +41,7 @@ class Writing:
             name of published weights.
         precision: of the weights: float32, float16, bf16, int8, int4 (coarser), or auto for the
             quickest of the others here. Weights that are rounded already stay as they are.
-        cache: number format of the keys and values that it keeps while it writes, of `CACHES`.
+        cache: how it keeps keys and values while it writes: float32, int8, paged or paged,int8.
         window: how many of the last tokens it keeps, so that texts may be endless; all if None.
         sinks: how many of the first tokens it keeps beside a window.
 
@@ -53,8 +54,7 @@ class Writing:
         self, target: Target, /, *, precision: str = "float32", cache: str = "float32",
         window: int | None = None, sinks: int = 4,
     ):  # fmt: skip
-        if cache not in CACHES:
-            raise unknown("number format of a cache", cache, CACHES)
+        kept = kept_as(cache)
         self.signed: Signed = as_signed(target)
         signed, name = self.signed, name_of(self.signed)
         model = writer_of(signed.model, signed.signature, name)
@@ -62,8 +62,8 @@ class Writing:
         self.tokenizer.check(signed.signature.input)
         self.device = next(iter(signed.parameters())).device
         self.model: Writer = _ready(model, precision, self.device)
-        self.answers, self.cache = signed.signature.task.generated == "answer", cache
-        if cache != "float32":
+        self.answers, self.cache = signed.signature.task.generated == "answer", kept
+        if kept != {"float32"}:
             self._check_cache(name)
         self.window, self.sinks = window, sinks
         if window is not None:
@@ -120,16 +120,19 @@ class Writing:
             return self._endless(prompt, length, self.window)
         room = length if self.context is None else min(length, self.context - before)
         padded = {"starts": starts} if starts.any() else {}
-        decoder = self._rounded(self.model.decoder(len(rows), before + room, **padded))
+        decoder = self._kept(self.model.decoder(len(rows), before + room, **padded))
         return Begun(decoder, prompt, padded.get("starts"), room)
 
     def _endless(self, prompt: Tensor, length: int, window: int) -> Begun:
         room = room_for(self.sinks, window, self.context)
-        decoder = self._rounded(self.model.decoder(len(prompt), room))
+        decoder = self._kept(self.model.decoder(len(prompt), room))
         return Begun(streaming(decoder, sinks=self.sinks, window=window), prompt, None, length)
 
-    def _rounded(self, decoder: Decoder) -> Decoder:
-        if self.cache == "int8":
+    def _kept(self, decoder: Decoder) -> Decoder:
+        if "paged" in self.cache:
+            assert isinstance(decoder, PagedCache)
+            decoder.in_pages(in_int8="int8" in self.cache)
+        elif "int8" in self.cache:
             assert isinstance(decoder, RoundedCache)
             decoder.in_int8()
         return decoder
@@ -142,15 +145,36 @@ class Writing:
 
     def _check_cache(self, name: str) -> None:
         """Refuse a model that keeps no keys and values, or those of a source, too."""
+        said = ",".join(sorted(self.cache, reverse=True))
         if self.answers:
             raise UsageError(
-                f"{name} keeps the keys and values of a source, in float32 only; cache=int8 is for "
-                "models that go on from a text"
+                f"{name} keeps the keys and values of a source, in float32 only; cache={said} is "
+                "for models that go on from a text"
             )
-        if not isinstance(self.model.decoder(1, 1), RoundedCache):
+        needed = PagedCache if "paged" in self.cache else RoundedCache
+        if not isinstance(self.model.decoder(1, 1), needed):
             raise UsageError(
-                f"{name} keeps no keys and values that could be rounded; leave cache=int8 out"
+                f"{name} keeps no keys and values that could be rounded or lie in pages; leave "
+                f"cache={said} out"
             )
+
+
+def kept_as(cache: str, /) -> frozenset[str]:
+    """What is said of a cache, word by word.
+
+    Raises:
+        UsageError: a word is unknown, or two of them say different things.
+
+    >>> sorted(kept_as("paged,int8"))
+    ['int8', 'paged']
+    """
+    words = frozenset(word.strip() for word in cache.split(","))
+    for word in words:
+        if word not in CACHES:
+            raise unknown("number format of a cache", word, CACHES)
+    if {"float32", "int8"} <= words:
+        raise UsageError(f"cache={cache} says two number formats; expected float32 or int8")
+    return words
 
 
 def _ready(model: Writer, precision: str, device: torch.device) -> Writer:

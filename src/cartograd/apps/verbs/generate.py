@@ -38,8 +38,10 @@ class Options:
         plain: do not apply the chat template, though the tokenizer may have one.
         precision: of the weights: float32, float16, bf16, int8, int4 (coarser), or auto for the
             quickest of the others here.
-        cache: number format of the keys and values that are kept while it writes: float32, or int8
-            for a quarter of the memory.
+        cache: how keys and values are kept while it writes: float32; int8, a quarter of the memory;
+            paged, in pages that rows share (prompts of unlike length, several texts of one); or
+            paged,int8.
+        count: texts of each prompt, which is read once for all; they are drawn.
         window: keep only so many of the last tokens, and `sinks` of the first, so that a text may
             be longer than the model's context, in bounded memory; all are kept if not given.
         sinks: first tokens that are kept beside a window.
@@ -58,6 +60,7 @@ class Options:
     plain: bool = False
     precision: str = "float32"
     cache: str = "float32"
+    count: int = 1
     window: int | None = None
     sinks: int = 4
     prefill_chunk: int | None = None
@@ -69,15 +72,15 @@ class Options:
 def generate(
     target: Target | Writing, prompts: str | Sequence[Messages], /, **options: Any
 ) -> list[Written]:
-    """Generate a text for each prompt.
+    """Generate a text, or several, for each prompt.
 
     Args:
         target: a model with a tokenizer, a run, a bundle, a path, or published weights.
         prompts: one or more texts, or conversations of messages with `role` and `content`; a batch
             is faster than one by one.
         **options: `length`, `samplers`, `seed`, `beams`, `draft`, `plain`, `precision`,
-            `cache`, `window`, `sinks`, `prefill_chunk`, `schema`, `grammar`, `pattern`: see
-            `Options`.
+            `cache`, `count`, `window`, `sinks`, `prefill_chunk`, `schema`, `grammar`, `pattern`:
+            see `Options`.
 
     Raises:
         UsageError: the target writes no text, a prompt is empty or too long, or an option is wrong.
@@ -94,14 +97,14 @@ def generate(
         if manner.beams > 1:
             groups = [rows] if writing.answers else [[row] for row in rows]
             found = [own for group in groups for own in _searched(writing, group, asked, manner)]
-        elif asked.draft is not None or writing.window is not None:
-            for number, row in enumerate(rows):  # a stream has no padding
-                found[number] = list(_tokens(writing, row, asked, form))
-        else:
-            for step in _together(writing, rows, asked, form):
-                for row, token in zip(found, step, strict=True):
-                    row.extend([] if token is None else [token])
+        elif asked.draft is not None:
+            found = [list(_tokens(writing, row, asked, form)) for row in rows]
+        else:  # a stream has no padding
+            groups = [rows] if writing.window is None else [[row] for row in rows]
+            found = [own for group in groups for own in _written(writing, group, asked, form)]
     seconds = time.perf_counter() - start
+    texts = [text for text in texts for _ in range(asked.count)]
+    rows = [row for row in rows for _ in range(asked.count)]
     return [
         Written(
             text if isinstance(text, str) else writing.tokenizer.chat(text),
@@ -124,6 +127,8 @@ def stream(target: Target | Writing, prompt: str, /, **options: Any) -> Iterator
         UsageError: as there.
     """
     asked = _asked(options)
+    if asked.count > 1:
+        raise UsageError("a stream is one text; ask `generate` for several")
     writing = _writing(target, asked)
     form, stop = _formed(writing, asked)
     row, manner = writing.encoded(prompt, plain=asked.plain), manner_for(writing, asked)
@@ -155,10 +160,12 @@ def _writing(target: Target | Writing, asked: Options) -> Writing:
 def _asked(options: dict[str, Any]) -> Options:
     asked = Options(**options)
     beams = 1 if asked.beams is None else asked.beams
-    if asked.length < 1 or beams < 1:
-        raise UsageError(f"length={asked.length} and beams={beams} have to be at least 1")
+    if min(asked.length, beams, asked.count) < 1:
+        told = f"length={asked.length}, beams={beams} and count={asked.count}"
+        raise UsageError(f"{told} have to be at least 1")
     if beams > 1 and (asked.samplers or asked.seed is not None or asked.draft is not None):
         raise UsageError("a beam search does not sample; give no sampler, seed or draft with it")
+    _check_count(asked, beams)
     if asked.window is not None and (beams > 1 or asked.draft is not None):
         raise UsageError("a window lets go of what beams and drafts go back to; leave them out")
     if asked.prefill_chunk is not None and (beams > 1 or asked.draft is not None):
@@ -167,6 +174,15 @@ def _asked(options: dict[str, Any]) -> Options:
     if said and (beams > 1 or asked.draft is not None):
         raise UsageError(f"{said[0]} is for one text at a time; give no beams or draft with it")
     return asked
+
+
+def _check_count(asked: Options, beams: int) -> None:
+    if asked.count > 1 and (beams > 1 or asked.draft is not None):
+        raise UsageError("count is for texts that are drawn; give no beams or draft with it")
+    if asked.count > 1 and asked.seed is None:
+        raise UsageError(
+            f"count={asked.count} texts of the likeliest tokens would be the same; give a seed"
+        )
 
 
 def _forms(asked: Options) -> dict[str, Any]:
@@ -206,7 +222,19 @@ def _together(
     return steps(
         begun.decoder, begun.prompt, begun.starts, _generator(asked, writing.device),
         length=begun.length, samplers=samplers, stop=stop, prefill_chunk=asked.prefill_chunk,
+        count=asked.count,
     )  # fmt: skip
+
+
+def _written(
+    writing: Writing, rows: list[list[int]], asked: Options, form: Form | None
+) -> list[list[int]]:
+    """The tokens of all texts that are written side by side."""
+    found = [list[int]() for _ in range(len(rows) * asked.count)]
+    for step in _together(writing, rows, asked, form):
+        for row, token in zip(found, step, strict=True):
+            row.extend([] if token is None else [token])
+    return found
 
 
 def _searched(

@@ -2,7 +2,7 @@
 
 The prompt is read at once, or in chunks, which takes less memory and gives the same. After it,
 each step reads one token for each row. Finished rows leave the batch, so that they cost nothing
-more.
+more. Several answers to one prompt read it once.
 
     t_i = draw(samplers(model(t_1 ... t_i-1)))
 
@@ -42,6 +42,7 @@ def generate(
     samplers: Sequence[TokenSampler] = (),
     stop: Collection[int] = (),
     prefill_chunk: int | None = None,
+    count: int = 1,
 ) -> list[list[int]]:
     """The new tokens of each row; the last one is a stop token where one was met.
 
@@ -55,14 +56,15 @@ def generate(
         stop: tokens after which a row is finished.
         prefill_chunk: most tokens of the prompt that are read at once, which bounds the memory
             that reading takes; the whole prompt if not given.
+        count: answers to each prompt, one after another among the rows.
 
     Raises:
         UsageError: there is no prompt, no token in a chunk, or the decoder has no room for so many.
     """
-    rows: list[list[int]] = [[] for _ in prompt]
+    rows: list[list[int]] = [[] for _ in range(count * len(prompt))]
     steps = stream(
         decoder, prompt, starts, generator, length=length, samplers=samplers, stop=stop,
-        prefill_chunk=prefill_chunk,
+        prefill_chunk=prefill_chunk, count=count,
     )  # fmt: skip
     for step in steps:
         for row, token in zip(rows, step, strict=True):
@@ -82,6 +84,7 @@ def stream(
     samplers: Sequence[TokenSampler] = (),
     stop: Collection[int] = (),
     prefill_chunk: int | None = None,
+    count: int = 1,
 ) -> Iterator[list[int | None]]:
     """As `generate`, step by step: the next token of each row, None for one that has finished.
 
@@ -90,12 +93,14 @@ def stream(
     """
     if prompt.shape[1] == 0:
         raise UsageError("there is no prompt; expected at least one token to go on from")
-    if length < 1:
-        raise UsageError(f"length={length} is out of range; expected at least one new token")
+    if length < 1 or count < 1:
+        raise UsageError(f"length={length} and count={count} have to be at least 1")
     if prefill_chunk is not None and prefill_chunk < 1:
         raise UsageError(f"prefill_chunk={prefill_chunk} reads nothing; expected at least 1")
     chunk = prompt.shape[1] if prefill_chunk is None else prefill_chunk
-    return _steps(decoder, prompt, starts, generator, length, samplers, frozenset(stop), chunk)
+    return _steps(
+        decoder, prompt, starts, generator, length, samplers, frozenset(stop), chunk, count
+    )
 
 
 def left_padded(
@@ -123,25 +128,30 @@ def _steps(
     samplers: Sequence[TokenSampler],
     stop: frozenset[int],
     chunk: int,
+    count: int,
 ) -> Iterator[list[int | None]]:
     rows, before = prompt.shape
+    copies = torch.arange(rows, device=prompt.device).repeat_interleave(count)
     seen = prompt.new_full((rows, before + length), -1)
     seen[:, :before] = prompt
     if starts is not None:
         seen[:, :before].masked_fill_(
             torch.arange(before, device=starts.device) < starts[:, None], -1
         )
-    alive = list(range(rows))
+    alive, seen = list(range(len(copies))), seen[copies]
     *first, unread = prompt.split(chunk, 1)
     for piece in first:
         decoder.read(piece, last=True)
     for place in range(before, before + length):
         with torch.inference_mode():
             logits = decoder.read(unread, last=True)[:, -1]
+            if place == before and count > 1:
+                decoder.reorder(copies)
+                logits = logits[copies]
             tokens = draw(processed(logits, seen[:, :place], samplers), generator)
         seen[:, place] = tokens
         written = tokens.tolist()
-        step: list[int | None] = [None] * rows
+        step: list[int | None] = [None] * len(copies)
         for row, token in zip(alive, written, strict=True):
             step[row] = token
         yield step

@@ -33,7 +33,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from cartograd.architectures.transformer.cache import Cache, CachedDecoder, whole_numbers
+from cartograd.architectures.transformer.cache import Cache, CachedDecoder
+from cartograd.architectures.transformer.rounded_keys import whole_numbers
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Decoder
@@ -99,6 +100,8 @@ def streaming(decoder: Decoder, /, *, sinks: int = 4, window: int) -> "Streaming
             "this model's positions cannot be moved, so that it reads no endless text; a window is "
             "for models with rotary positions that do not follow the length (llama, decoder)"
         )
+    if decoder.cache.paged is not None:
+        raise UsageError("an endless text is kept in bounded memory already; leave the pages out")
     if decoder.cache.starts is not None:
         raise UsageError("a row with padding has no first tokens to keep; stream each row alone")
     if decoder.cache.capacity <= sinks + window:

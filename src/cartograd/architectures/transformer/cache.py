@@ -6,11 +6,9 @@ as the text grows.
 
     keys[:, :, length : length + t] = k      attention then takes keys[:, :, : length + t]
 
-In eight bits it takes a quarter of float32's memory and a scale for each head and token, which are
-those of nobody else; so what was written does not change when more is. Floats are made of one
-layer's at a time, for its attention.
-
-    k_j ~ s q_j,   s = max_j |k_j| / 127,   q_j = round(k_j / s),   |k_j - s q_j| <= s / 2
+In eight bits it takes a quarter of float32's memory and a scale for each head and token
+(`rounded_keys`); floats are made of one layer's at a time, for its attention. In pages it takes
+what the rows have, however unlike they are, and copies nothing where they begin alike (`paged`).
 
 Shapes: keys and values of t new tokens `b h t d`, with h the heads of keys; all so far `b h s d`.
 
@@ -25,8 +23,6 @@ and its `decoder(rows, capacity, /, *, starts=None)` is `CachedDecoder(forward, 
 References:
     Noam Shazeer. Fast transformer decoding: one write-head is all you need. 2019.
     https://arxiv.org/abs/1911.02150
-    Ying Sheng et al. FlexGen: high-throughput generative inference of large language models with a
-    single GPU. ICML 2023 (rounded keys and values). https://arxiv.org/abs/2303.06865
 
 >>> import torch
 >>> cache = Cache(layers=2, rows=1, heads=1, capacity=8, width=4)
@@ -42,10 +38,9 @@ import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
+from cartograd.architectures.transformer.paged import PagedLayer, PagedRows, Pages, check_room
+from cartograd.architectures.transformer.rounded_keys import whole_numbers
 from cartograd.core.errors import UsageError
-
-MOST, TINY = 127, 1e-30
-"""The largest whole number of eight bits, and the least step, of a head of zeros."""
 
 
 class Layer:
@@ -76,14 +71,14 @@ class Layer:
             UsageError: there is no room for them.
         """
         if self.scale is not None:
-            k, v = self.rounded(torch.cat([k, v], 1)).chunk(2, 1)
+            k, v = self.joint(torch.cat([k, v], 1)).chunk(2, 1)
             return k, v
         start, end = self.room(k.shape[2])
         self.keys[:, :, start:end] = k
         self.values[:, :, start:end] = v
         return self.keys[:, :, :end], self.values[:, :, :end]
 
-    def rounded(self, new: Float[Tensor, "b h t d"], /) -> Float[Tensor, "b h s d"]:
+    def joint(self, new: Float[Tensor, "b h t d"], /) -> Float[Tensor, "b h s d"]:
         """Append new keys, and values behind them, as whole numbers; return all in floats."""
         assert self.scale is not None
         start, end = self.room(new.shape[2])
@@ -98,11 +93,7 @@ class Layer:
             UsageError: there is no room for them.
         """
         start, end = self.length, self.length + new
-        if end > self.both.shape[2]:
-            raise UsageError(
-                f"{end} tokens do not fit into a memory of {self.both.shape[2]}; shorten the "
-                f"prompt or ask for fewer new tokens"
-            )
+        check_room(end, self.both.shape[2])
         self.length = end
         return start, end
 
@@ -118,8 +109,9 @@ class Cache:
         starts: how many tokens at the left of each row are padding.
 
     Attributes:
-        all: the keys and values of all layers, one tensor.
+        all: the keys and values of all layers, one tensor; empty where they are in pages.
         scale: of each head and token, where those are whole numbers; else None.
+        paged: the pages of each row, where they are in pages; else None.
         ahead: by how much positions are ahead of places here (`streaming`).
     """
 
@@ -139,11 +131,12 @@ class Cache:
             starts = None
         self.all = torch.zeros(layers, rows, 2 * heads, capacity, width, dtype=dtype, device=device)
         self.scale: Tensor | None = None
-        self.layers = self._layers(0)
+        self.paged: PagedRows | None = None
+        self.layers: list[Layer] | list[PagedLayer] = self._layers(0)
         self.rows, self.capacity, self.ahead = rows, capacity, 0
         self.starts = None if starts is None else starts.to(device)
 
-    def __getitem__(self, layer: int) -> Layer:
+    def __getitem__(self, layer: int) -> Layer | PagedLayer:
         return self.layers[layer]
 
     def in_int8(self) -> None:
@@ -154,9 +147,21 @@ class Cache:
         self.all = torch.zeros_like(self.all, dtype=torch.int8)
         self.layers = self._layers(0)
 
+    def in_pages(self, *, in_int8: bool = False) -> None:
+        """Keep what will be read in pages, in eight bits or as it is; nothing has been read yet."""
+        assert self.length == 0
+        assert self.scale is None
+        layers, rows, heads, _, width = self.all.shape
+        pages = Pages(layers, heads, width, self.all.dtype, self.all.device, in_int8=in_int8)
+        starts = [0] * rows if self.starts is None else self.starts.tolist()
+        self.paged = PagedRows(pages, starts, capacity=self.capacity)
+        self.all, self.layers = self.all.new_empty(0), self.paged.layers
+
     @property
     def size(self) -> int:
         """Bytes of all keys and values that there is room for."""
+        if self.paged is not None:
+            return self.paged.pages.size
         return sum(part.nbytes for part in (self.all, self.scale) if part is not None)
 
     def hold(self, kept: Tensor, scale: Tensor | None, length: int, ahead: int, /) -> None:
@@ -194,14 +199,18 @@ class Cache:
         places = torch.arange(self.length + new, device=self.starts.device)
         return (places >= self.starts[:, None])[:, None, None]
 
+    @torch.inference_mode(mode=False)
     def reorder(self, rows: Int[Tensor, " n"], /) -> None:
         """Keep these rows in this order; a row may be named several times, or not at all."""
         if len(rows) == self.rows and bool((rows.cpu() == torch.arange(self.rows)).all()):
             return
         length = self.length
-        self.all = _reordered(self.all, rows, length)
-        self.scale = None if self.scale is None else _reordered(self.scale, rows, length)
-        self.layers = self._layers(length)
+        if self.paged is not None:
+            self.paged.keep(rows.tolist())
+        else:
+            self.all = _reordered(self.all, rows, length)
+            self.scale = None if self.scale is None else _reordered(self.scale, rows, length)
+            self.layers = self._layers(length)
         self.rows = len(rows)
         if self.starts is not None:
             self.starts = self.starts[rows]
@@ -214,17 +223,10 @@ class Cache:
         """
         if not 0 <= length <= self.length:
             raise UsageError(f"cannot go back to {length} tokens: {self.length} have been read")
+        if self.paged is not None:
+            self.paged.rewind(length)
         for layer in self.layers:
             layer.length = length
-
-
-def whole_numbers(
-    x: Float[Tensor, "... d"], /
-) -> tuple[Float[Tensor, "... d"], Float[Tensor, "... 1"]]:
-    """Keys or values as multiples of a step for each head and token, and the steps."""
-    x = x.float()
-    step = x.abs().amax(-1, keepdim=True).div_(MOST).clamp_(min=TINY)
-    return x.div(step).round_(), step
 
 
 def _reordered(kept: Tensor, rows: Tensor, length: int) -> Tensor:
@@ -268,6 +270,10 @@ class CachedDecoder:
     def in_int8(self) -> None:
         """Keep what will be read in eight bits, before anything is."""
         self.cache.in_int8()
+
+    def in_pages(self, *, in_int8: bool = False) -> None:
+        """Keep what will be read in pages, before anything is."""
+        self.cache.in_pages(in_int8=in_int8)
 
     def reorder(self, rows: Int[Tensor, " n"], /) -> None:
         """Keep these rows in this order."""

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from cartograd.architectures.transformer.cache import Layer
+from cartograd.architectures.transformer.attention import Memory
 from cartograd.architectures.transformer.scored_attention import ScoredAttention
 
 
@@ -43,7 +43,7 @@ class DecoderBlock(nn.Module):
         turn: Callable[[Tensor], Tensor] | None,
         mask: Bool[Tensor, "b 1 1 s"] | None,
         window: int | None,
-        cache: Layer | None,
+        cache: Memory | None,
     ) -> Float[Tensor, "b t d"]:
         """Each position after both parts; the rest as of `ScoredAttention`."""
         y = self.attention(self.attention_norm(x), turn=turn, mask=mask, window=window, cache=cache)

@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from jaxtyping import Complex, Float
 from torch import Tensor
 
-from cartograd.architectures.transformer.cache import Cache
+from cartograd.architectures.transformer.cache import Cache, Layer
 from cartograd.core.inference import SingleRow
 
 Into = Callable[[Tensor, Tensor], object]
@@ -61,7 +61,8 @@ class OneToken:
         dot, gated_by, softmax, bmm = flat.dot, F.silu, torch.softmax, torch.bmm
         scores = x.new_empty(self.groups, self.heads // self.groups, cache.length + 1)
         turns = self._turns(turn)
-        kept = self._rounded(cache) if cache.scale is not None else self._kept(cache)
+        plain = cache.scale is None and cache.paged is None
+        kept = self._kept(cache) if plain else self._joint(cache)
         for norm1, inward, outward, norm2, wide, down in self.calls:
             size = (dot(flat).item() / dim + eps) ** -0.5
             inward(torch.addcmul(self.zero, x, norm1, value=size, out=hidden), self.joint)
@@ -75,8 +76,9 @@ class OneToken:
             wide(torch.addcmul(self.zero, x, norm2, value=size, out=hidden), self.inner)
             down(gated_by(self.gate, inplace=True).mul_(self.up), self.more)
             x.add_(self.more)
-        if cache.scale is None:
+        if plain:
             for layer in cache.layers:
+                assert isinstance(layer, Layer)
                 layer.room(1)
         return x
 
@@ -118,10 +120,10 @@ class OneToken:
             slot.copy_(self.new)
             yield k, v
 
-    def _rounded(self, cache: Cache) -> Iterator[tuple[Tensor, Tensor]]:
-        """The same of a cache in eight bits."""
+    def _joint(self, cache: Cache) -> Iterator[tuple[Tensor, Tensor]]:
+        """The same of a cache in eight bits, or in pages."""
         for layer in cache.layers:
-            k, v = layer.rounded(self.new[None, :, None])[0].chunk(2)
+            k, v = layer.joint(self.new[None, :, None])[0].chunk(2)
             yield k.transpose(1, 2), v
 
 

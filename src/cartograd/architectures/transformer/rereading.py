@@ -48,6 +48,10 @@ class Rereading:
         """Keep what will be read in eight bits, before anything is."""
         self.inner.in_int8()
 
+    def in_pages(self, *, in_int8: bool = False) -> None:
+        """Keep what will be read in pages, before anything is."""
+        self.inner.in_pages(in_int8=in_int8)
+
     def reorder(self, rows: Int[Tensor, " n"], /) -> None:
         """Keep these rows in this order."""
         self.inner.reorder(rows)
