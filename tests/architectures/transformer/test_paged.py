@@ -155,6 +155,7 @@ def models():
         for weight in model.parameters():
             weight.data.mul_(4)
     made["quick"] = inference_form(made["llama"])
+    made["quick decoder"] = inference_form(made["decoder"])
     return made
 
 
@@ -173,7 +174,7 @@ def begun(model, prompts, cache, length=24):
 
 
 @pytest.mark.parametrize("kind", ["", "int8"])
-@pytest.mark.parametrize("name", ["gpt", "llama", "decoder", "quick"])
+@pytest.mark.parametrize("name", ["gpt", "llama", "decoder", "quick", "quick decoder"])
 @torch.no_grad()
 def test_a_model_writes_the_same(name, kind):
     model = models()[name]

@@ -21,7 +21,7 @@ import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
 
-from cartograd.architectures.transformer.cache import Cache
+from cartograd.architectures.transformer.cache import Cache, Layer
 from cartograd.architectures.transformer.decoder_form_layer import FormLayer
 from cartograd.architectures.transformer.one_token import into
 
@@ -67,7 +67,8 @@ class DecoderToken:
         if not self.calls:
             self._prepare(x)
         spins = {letter: self._spin(turns.get(letter)) for letter in set(self.reach)}
-        kept = self._rounded(cache) if cache.scale is not None else self._kept(cache)
+        plain = cache.scale is None and cache.paged is None
+        kept = self._kept(cache) if plain else self._joint(cache)
         for layer, letter, inward, outward, part in self.calls:
             inward(self._before(x, layer.norm1), self.joint)
             layer.norm_both(self.asking, self.heads)
@@ -77,8 +78,9 @@ class DecoderToken:
             self._add(x, layer.after1)
             part(self._before(x, layer.norm2), self.more)
             self._add(x, layer.after2)
-        if cache.scale is None:
+        if plain:
             for layer in cache.layers:
+                assert isinstance(layer, Layer)
                 layer.room(1)
         return x
 
@@ -140,10 +142,10 @@ class DecoderToken:
             part = row[:, self._first(letter, position + 1) : position + 1]
             yield part[:groups].transpose(1, 2), part[groups:]
 
-    def _rounded(self, cache: Cache) -> Iterator[tuple[Tensor, Tensor]]:
-        """The same of a cache in eight bits."""
+    def _joint(self, cache: Cache) -> Iterator[tuple[Tensor, Tensor]]:
+        """The same of a cache in eight bits, or in pages."""
         for layer, letter in zip(cache.layers, self.reach, strict=True):
-            whole = layer.rounded(self.new[None, :, None])[0]
+            whole = layer.joint(self.new[None, :, None])[0]
             k, v = whole[:, self._first(letter, whole.shape[1]) :].chunk(2)
             yield k.transpose(1, 2), v
 
