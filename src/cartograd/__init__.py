@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.apps.verbs.attack import robustness as robustness
     from cartograd.apps.verbs.augment import augmented as augmented
     from cartograd.apps.verbs.augment_texts import augment as augment
+    from cartograd.apps.verbs.before_after import before_after as before_after
     from cartograd.apps.verbs.claim import claim as claim
     from cartograd.apps.verbs.claim import claims as claims
     from cartograd.apps.verbs.compare import compare as compare
@@ -106,6 +107,7 @@ _HOME = {
     "augment": "apps.verbs.augment_texts",
     "augmented": "apps.verbs.augment",
     "auto": "apps.auto.auto",
+    "before_after": "apps.verbs.before_after",
     "build": "core.build",
     "claim": "apps.verbs.claim",
     "claims": "apps.verbs.claim",
@@ -187,6 +189,7 @@ __all__ = [
     "augment",
     "augmented",
     "auto",
+    "before_after",
     "build",
     "claim",
     "claims",

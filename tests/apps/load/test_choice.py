@@ -196,3 +196,16 @@ def test_a_table_of_ratings_is_pointed_to_its_source(tmp_path):
     path.write_text("userId,movieId,stars\n" + "".join(f"{n % 7},{n},{n % 5}\n" for n in range(40)))
     with pytest.raises(UsageError, match=r"recommend items to users: --data ratings:.*r\.csv"):
         choice(str(path))
+
+
+def test_chats_are_for_weights_that_know_a_language(tmp_path, monkeypatch):
+    rows = [{"prompt": f"What is {i}?", "completion": f"It is {i}."} for i in range(20)]
+    path = tmp_path / "chats.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    monkeypatch.setattr("cartograd.apps.load.choice.is_here", lambda _: False)
+    with pytest.raises(UsageError, match=r"20 chats teach .* `cartograd data get smollm2`"):
+        choice(str(path))
+    monkeypatch.setattr("cartograd.apps.load.choice.is_here", lambda _: True)
+    found = choice(f"chats:{path}")
+    assert (found.model, found.settings) == ("smollm2", {"adapter": "lora:rank=8"})
+    assert found.told.endswith("with lora:rank=8 beside them for 20 chats")

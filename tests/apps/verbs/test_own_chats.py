@@ -1,6 +1,7 @@
 """Own chats from the file to other programs: what is learned, beside what, and where it goes."""
 
 import json
+import math
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ import torch
 from cartograd.apps.load.pretrained import pretrained
 from cartograd.apps.load.target import as_signed
 from cartograd.apps.verbs import finish
+from cartograd.apps.verbs.before_after import before_after
 from cartograd.apps.verbs.evaluate import evaluate
 from cartograd.apps.verbs.export import export
 from cartograd.apps.verbs.export_adapter import export_adapter
@@ -16,6 +18,7 @@ from cartograd.apps.verbs.plan import planned
 from cartograd.apps.verbs.train import train
 from cartograd.core.errors import UsageError
 from cartograd.engine.files.bundle import load
+from tests.commands import command
 from tests.reference import Reference
 
 transformers, peft = Reference("transformers"), Reference("peft", quiet=True)
@@ -53,6 +56,74 @@ def runs(tmp_path_factory):
     packed = {"objective": "label-tokens:packed=true", "batch_size": 8}
     tuned = train(str(base.folder), other, folder=folder / "tuned", **said, **packed)
     return base, tuned, other
+
+
+@pytest.mark.place("llm/instruct")
+def test_before_after_and_what_was_forgotten_are_one_table(runs, tmp_path):
+    base, tuned, other = runs
+    pages = tmp_path / "pages.jsonl"
+    rows = [{"text": f"A number, {name}. A number, {name}."} for name in ("one", "two", "six")]
+    pages.write_text("\n".join(map(json.dumps, rows)))
+    plain = f"chats:{pages},valid=0,test=0"
+    found = before_after(tuned.folder, plain=plain)
+    assert (found.before, found.after) == (str(base.folder), str(tuned.folder))
+    alone = [
+        [evaluate(one.folder, data, part=part, metrics=["nll"]).metrics["nll"] for one in runs[:2]]
+        for data, part in ((other, "test"), (plain, "train"))
+    ]
+    nll, match = found.differences["answers"]
+    assert nll.values == pytest.approx(alone[0], rel=1e-9)
+    assert nll.low < nll.values[1] - nll.values[0] < nll.high < 0
+    assert match.values[0] == 0
+    assert match.values[1] > 0.5
+    assert -0.2 < match.low < match.values[1] < match.high <= 1
+    assert match.doubt == f"{len(found.texts[0])} examples, and 30 are the least"
+    assert found.forgotten == pytest.approx(math.exp(alone[1][1] - alone[1][0]), rel=1e-9)
+    assert found.forgotten > 1
+    assert found.sentence.startswith("held-out answers are ")
+    assert "times what it was" in found.sentence
+    said = [one["after"] for one in found.to_json()["answers"]]
+    assert said.count("Ask me not!") == round(match.values[1] * len(said))
+    assert len(before_after(tuned.folder, limit=1).texts[0]) == 1
+
+
+def test_before_after_refuses_what_cannot_be_held_against_each_other(runs, tmp_path):
+    base, tuned, other = runs
+    with pytest.raises(UsageError, match=r"llama:dim=16.* is no model that is there"):
+        before_after(base.folder, other)
+    with pytest.raises(UsageError, match="is no run, so what it began from is not known"):
+        before_after(tuned.folder / "bundle", other)
+    with pytest.raises(UsageError, match="ece is not told of texts before and after"):
+        before_after(tuned.folder, metrics=["ece"])
+    with pytest.raises(UsageError, match="are of written texts alone; add nll"):
+        before_after(tuned.folder, metrics=["exact-match"])
+    with pytest.raises(UsageError, match="limit=0 chats are none"):
+        before_after(tuned.folder, limit=0)
+    others = written(tmp_path / "longer.jsonl", "Zebras quiz {} jovially.")
+    short = train(MODEL, others.replace("290", "280"), folder=tmp_path / "short", epochs=1)
+    first = written(tmp_path / "first.jsonl", "A number, {}.")
+    with pytest.raises(UsageError, match="cut texts into other tokens"):
+        before_after(tuned.folder, first, before=short.folder, metrics=["nll"])
+
+
+def test_the_table_and_what_its_flags_refuse(runs, capsys, monkeypatch):
+    _, tuned, _ = runs
+    line = command(capsys, monkeypatch)
+    done = line("evaluate", tuned.folder, "--against", "before", "--metrics", "nll")
+    assert done.code == 0
+    assert done.out.startswith("held-out answers are ")
+    assert "nats a token likelier" in done.out
+    for words, why in (
+        (("--limit", "3"), "--limit goes with --tasks or with another model"),
+        (("--plain", "x.txt"), "--plain goes with --tasks or with another model"),
+        (("--against", "before", "--min", "nll=2"), "--min is of one model; with --against leave"),
+        (("--against", "no/such", "--metrics", "nll"), "no/such, which"),
+        (("--tasks", "mmlu-dev", "--plain", "x.txt"), "--plain is of data with metrics"),
+    ):
+        done = line("evaluate", tuned.folder, *words)
+        assert done.code == 2, words
+        assert why in done.err
+        assert done.err.count("\n") == 1
 
 
 @pytest.mark.place("llm/instruct")

@@ -11,7 +11,11 @@ from cartograd.core.errors import UsageError
 from cartograd.practice.metrics import texts
 from cartograd.practice.metrics.bleu import bleu
 from cartograd.practice.metrics.chrf import chrf
+from cartograd.practice.metrics.exact_match import exact_match
+from cartograd.practice.metrics.paired_share import bounds
+from cartograd.practice.metrics.proportion import exact
 from cartograd.practice.metrics.rouge import rouge
+from cartograd.practice.metrics.word_error_rate import word_error_rate
 from tests.reference import Reference
 
 sacrebleu = Reference("sacrebleu")
@@ -211,3 +215,27 @@ def test_rouge_of_the_same_of_nothing_and_of_chinese():
         rouge(["我爱猫"], ["我爱狗"], stem=True)
     low, high = texts.interval("rouge-2", WRITTEN, EXPECTED)
     assert low < rouge(WRITTEN, EXPECTED, counted="2") < high
+
+
+@pytest.mark.law("exact-match")
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_text_matches_exactly_where_no_word_has_to_be_edited(strict):
+    for rows in (WRITTEN, EXPECTED, [text.upper() for text in EXPECTED], WORSE):
+        pairs = zip(rows, EXPECTED, strict=True)
+        errors = [word_error_rate([a], [b], strict=strict) for a, b in pairs]
+        assert exact_match(rows, EXPECTED, strict=strict) == errors.count(0) / len(errors)
+    said, right = ["Paris", " paris. ", "Paris, France"], ["Paris"] * 3
+    assert exact_match(said, right, strict=strict) == pytest.approx((1 if strict else 2) / 3)
+    with pytest.raises(UsageError, match="give one of each"):
+        exact_match(["Paris"], [])
+
+
+@pytest.mark.law("exact-match")
+def test_intervals_of_exact_match_are_those_of_shares():
+    written, none = [*EXPECTED[:13], *WORSE[13:]], ["no"] * 20
+    assert texts.interval("exact-match", written, EXPECTED) == exact(13, 20)
+    assert texts.interval("exact-match", none, EXPECTED) == exact(0, 20) != (0.0, 0.0)
+    found = texts.interval("exact-match", written, EXPECTED, instead=none)
+    assert found == bounds(13, 0, 20, level=0.975)
+    low, high = texts.interval("exact-match", none, EXPECTED, instead=none)
+    assert low < 0 < high

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from cartograd.apps.cli import gates, output
+from cartograd.apps.cli.before_after_ import before_after
 from cartograd.apps.cli.common import File, Many, Seed, data_of, home, part_of
 from cartograd.apps.cli.exams_ import check_wanted, exams
 from cartograd.core.errors import UsageError
@@ -38,6 +39,7 @@ def evaluate_(
     slices: Many = (),
     tasks: Many = (),
     against: str | None = None,
+    plain: str | None = None,
     shots: int | None = None,
     limit: int | None = None,
     seed: Seed = None,
@@ -70,16 +72,19 @@ def evaluate_(
         tasks: task files of lm-evaluation-harness's keys (TOML, YAML), items in JSON lines, or
             mmlu-dev, mmlu-dev-text, mmlu-dev-cot, limits (or limits-digits, limits-steps,
             limits-length, limits-products).
-        against: another language model, asked the same: paired differences and flips.
+        against: another language model, asked the same: paired differences and flips. Without
+            --tasks both read the same chats; `before` is what the training of a run began from.
+        plain: with --against: pages that were nothing to learn from, like pages.txt, whose
+            perplexity tells what was forgotten.
         shots: worked examples before each item, whatever the task says.
-        limit: only so many items of each task, the first ones.
+        limit: only so many items of each task, or chats to answer, the first ones.
         seed: of examples that are drawn and answers that are sampled; 1234 if not given.
         chat: put prompts into the model's template of a chat.
         out: a file for every answer to tasks, one JSON object a line.
         device: auto, cpu, cuda or mps.
         json: print one object.
     """
-    check_wanted(locals())
+    check_wanted(given := locals())
     from cartograd.apps.answers import units
     from cartograd.apps.answers.multi_label import LIKELY
     from cartograd.apps.answers.target_unit import of_target
@@ -90,6 +95,8 @@ def evaluate_(
     if tasks:
         told = {"against": against, "judge": judge, "shots": shots, "limit": limit, "chat": chat}
         return exams(target, tasks, limits=limits, seed=seed, out=out, json=json, **told)
+    if against is not None:
+        return before_after(given, split(metrics))
     bundle = as_bundle(target)
     names = list(split(metrics)) or list(usual(bundle.model))
     names += [name for name, _, _ in limits if name not in names]
@@ -97,15 +104,9 @@ def evaluate_(
     part = part and part_of(part)
     own = judge or _judges(bundle, source, names)
     found = evaluate(
-        bundle,
-        source,
-        part=part,
-        metrics=names,
-        judge=own,
-        normal=split(normal),
-        slices=split(slices),
-        device=device,
-    )
+        bundle, source, part=part, metrics=names, judge=own, normal=split(normal),
+        slices=split(slices), device=device,
+    )  # fmt: skip
     output.notes(found.notes)
     page = _report(bundle, found)
     kept = [gates.gate(found.metrics[name], name, limit, word) for name, limit, word in limits]

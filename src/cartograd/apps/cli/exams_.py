@@ -5,17 +5,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cartograd.apps.cli import gates, output
+from cartograd.apps.cli.before_after_ import check_alone
 from cartograd.core.errors import UsageError, unknown
 
 if TYPE_CHECKING:
     from cartograd.apps.exams.results import Result
 
-OF_EXAMS = {
-    "against": None, "shots": None, "limit": None, "seed": None, "chat": False, "out": None,
-}  # fmt: skip
+OF_EXAMS = {"shots": None, "seed": None, "chat": False, "out": None}
 OF_DATA = {
     "data": None, "part": None, "metrics": (), "beat_baseline": False, "normal": (), "slices": (),
-    "device": "auto",
+    "device": "auto", "plain": None,
 }  # fmt: skip
 """Flags that mean something with tasks only, and without them only; with their usual values."""
 
@@ -81,6 +80,8 @@ def check_wanted(given: Mapping[str, Any], /) -> None:
     Raises:
         UsageError: which one.
     """
+    if not given["tasks"]:
+        check_alone(given)
     usual = OF_DATA if given["tasks"] else OF_EXAMS
     wrong = [name for name, value in usual.items() if given[name] != value]
     if not wrong:

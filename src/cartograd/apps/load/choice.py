@@ -11,6 +11,7 @@ from typing import Any
 from cartograd.apps.load.brought import EFFICIENT, PHOTO, PUBLISHED, brought, is_here
 from cartograd.apps.load.settings import Setting
 from cartograd.core.errors import UsageError
+from cartograd.data.dataset.chat_rows import has_chats
 from cartograd.data.dataset.dataset import Dataset, Split
 from cartograd.data.decode.prose import CHINESE
 
@@ -165,7 +166,26 @@ def _texts(data: Dataset) -> Chosen:
     return "lstm", why, {}
 
 
+CHATTING, BESIDE = "smollm2", "lora:rank=8"
+"""Published weights that have learned to chat, and what learns beside them."""
+
+
 def _language(data: Dataset) -> Chosen:
+    """For texts to go on with.
+
+    Raises:
+        UsageError: they are chats, which take weights that know a language, and none are here.
+    """
+    if has_chats(data):
+        count = sum(len(part) for part in (data.train, data.valid, data.test))
+        if not is_here(CHATTING):
+            raise UsageError(
+                f"{count:,} chats teach a model that knows a language how to answer, and "
+                f"{CHATTING} is not here: `cartograd data get {CHATTING}` (or name a model of "
+                "yours; lstm-language-model begins from nothing)"
+            )
+        why = f"published weights that can chat, with {BESIDE} beside them for {count:,} chats"
+        return CHATTING, why, {"adapter": BESIDE}
     why = f"a recurrence that goes on with texts, from {len(data.train):,} pieces of them"
     return "lstm-language-model", why, {}
 

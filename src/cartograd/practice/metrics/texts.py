@@ -15,7 +15,7 @@ import functools
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -24,7 +24,9 @@ from torch import Tensor
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.spec import Spec
-from cartograd.practice.metrics.influence import left_out, skewed, uneven
+from cartograd.practice.metrics.influence import few, left_out, skewed, uneven
+from cartograd.practice.metrics.paired_share import bounds
+from cartograd.practice.metrics.proportion import exact
 
 Texts = Sequence[str]
 
@@ -34,6 +36,16 @@ class Score:
     """A score in percent, as sacrebleu's objects give it."""
 
     score: float
+
+
+@runtime_checkable
+class Shares(Protocol):
+    """A metric that is the share of texts of which something holds."""
+
+    @property
+    def of_each(self) -> int:
+        """The column of its counts that is 1 of a text, or 0."""
+        ...
 
 
 def library() -> Any:
@@ -134,11 +146,23 @@ def of_counts(
         others: the same of another model's texts; the interval is that of the difference.
         level: how often the interval should hold the true value.
     """
+    if isinstance(scorer, Shares):
+        return _of_share(table[:, scorer.of_each], others, level, scorer.of_each), few(len(table))
     value, moves = _moved(scorer, table)
     if others is not None:
         other, apart = _moved(scorer, others)
         value, moves = value - other, moves - apart
     return skewed(value, moves, level=level), uneven(moves)
+
+
+def _of_share(
+    hits: Float[Tensor, " n"], others: Float[Tensor, "n m"] | None, level: float, column: int
+) -> tuple[float, float]:
+    """Clopper's and Pearson's interval of a share, or Tango's of how far two are apart."""
+    if others is None:
+        return exact(float(hits.sum()), len(hits), level=level)
+    apart = hits - others[:, column]
+    return bounds(int((apart > 0).sum()), int((apart < 0).sum()), len(hits), level=(1 + level) / 2)
 
 
 def whole(scorer: Any, sums: Float[Tensor, " m"], /) -> float:
