@@ -121,11 +121,11 @@ def evaluate_(
     output.verdict(found.baseline)
     output.metrics(found.metrics, found.intervals, found.averages)
     unit = of_target(found.metrics, bundle.signature.output)
-    plain = found.labels and not found.thresholds
+    usual_likely = found.labels and not found.thresholds
     _tables(found)
     output.lines(
         [
-            *([("labels", f"given from a probability of {LIKELY} on")] if plain else []),
+            *([("labels", f"given from a probability of {LIKELY} on")] if usual_likely else []),
             *output.decided(bundle.about),
             *([("positive", found.positive)] if found.positive else []),
             ("measured", f"on {found.examples} examples ({source}, {found.why or part}){unit}"),
