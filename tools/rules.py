@@ -25,6 +25,8 @@ ALLOWED = {
     ("CG005", "src/cartograd/architectures/transformer/sentence_encoder.py"): "a BERT's sizes",
     ("CG005", "src/cartograd/architectures/transformer/deberta.py"): "its sizes, head and ranges",
     ("CG005", "src/cartograd/architectures/transformer/bert.py"): "its sizes, head and norm",
+    ("CG005", "src/cartograd/architectures/transformer/bart.py"): "its sizes, head and own tokens",
+    ("CG005", "src/cartograd/architectures/transformer/t5.py"): "its sizes, activation and head",
     ("CG005", "src/cartograd/architectures/transformer/vit.py"): "its sizes, and norm with eps",
     ("CG005", "src/cartograd/generative/diffusion/ddpm.py"): "its sizes, network and chain",
     ("CG005", "src/cartograd/frontier/federated/fedavg.py"): "what server and clients agree on",

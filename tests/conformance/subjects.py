@@ -525,7 +525,19 @@ FORECASTERS = (
     "n-beats",
 )
 
+
+def answering(padding_id):
+    """A model that writes a text for a text."""
+    given = (
+        Port(name, "text", ("t",), "int64", (0, 10), padding_id=padding_id)
+        for name in ("source", "target")
+    )
+    return Signature(tuple(given), (Port("answer", "label", ("t", 11), task="translate"),))
+
+
 SIGNATURES = {
+    "bart": answering(1),
+    "t5": answering(0),
     "matrix-factorisation": RATED,
     "two-towers": REMEMBERED,
     **dict(map(of_series, FORECASTERS)),

@@ -189,7 +189,7 @@ def test_presets_build(card):
 
 
 SLOW = (
-    "alexnet", "bilstm-crf", "concept-bottleneck", "consistency", "conv-real-nvp", "crnn",
+    "alexnet", "bart", "bilstm-crf", "concept-bottleneck", "consistency", "conv-real-nvp", "crnn",
     "decoder-classifier", "edm", "efficientnet", "flow-matching", "flow-plus-plus", "googlenet",
     "gru", "inception-v3", "jukebox", "latent-diffusion", "lstm", "lstm-forecaster", "patchtst",
     "pix2pix", "prototype-network",

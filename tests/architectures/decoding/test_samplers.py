@@ -1,5 +1,7 @@
 """Every sampler against transformers' and against its law."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -169,3 +171,26 @@ def test_the_largest_random_number_draws_a_possible_token(monkeypatch):
         lambda rows, generator: torch.zeros(rows, dtype=torch.float64),
     )
     assert draw(torch.tensor([[-torch.inf, 0.1, 3.0]]), torch.Generator()).tolist() == [1]
+
+
+@pytest.mark.oracle("no-repeat-ngram")
+@pytest.mark.parametrize("ngram", [1, 2, 3])
+def test_no_repeat_ngram(ngram):
+    z = logits(12)
+    seen = torch.randint(0, 4, (8, 20), generator=torch.Generator().manual_seed(1))
+    for t in (0, 1, 2, 9, 20):
+        theirs = transformers.NoRepeatNGramLogitsProcessor(ngram)(seen[:, :t], z)
+        same(build("no-repeat-ngram", ngram=ngram)(z, seen[:, :t]), theirs)
+
+
+@pytest.mark.law("no-repeat-ngram")
+def test_no_ngram_is_written_twice():
+    rule, z = build("no-repeat-ngram", ngram=2), torch.arange(5.0).expand(3, 5)
+    seen = torch.tensor([[-1, -1], [-1, 2], [4, 4]])
+    for _ in range(8):
+        seen = torch.cat([seen, rule(z, seen).argmax(1, keepdim=True)], 1)
+    for row in seen.tolist():
+        pairs = [pair for pair in pairwise(row) if -1 not in pair]
+        assert len(set(pairs)) == len(pairs)
+    full = build("no-repeat-ngram", ngram=1)(torch.zeros(1, 2), torch.tensor([[0, 1]]))
+    assert torch.equal(full, torch.zeros(1, 2))

@@ -44,6 +44,12 @@ T5 = {
     "d_model": 16, "d_kv": 8, "d_ff": 24, "num_layers": 2, "num_heads": 2, "pad_token_id": 0,
     "decoder_start_token_id": 0,
 }  # fmt: skip
+BART = {
+    "d_model": 16, "encoder_layers": 2, "decoder_layers": 1, "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2, "encoder_ffn_dim": 24, "decoder_ffn_dim": 24,
+    "max_position_embeddings": 32, "bos_token_id": 2, "decoder_start_token_id": 3,
+    "forced_eos_token_id": 3,
+}  # fmt: skip
 WHISPER = {
     "d_model": 16, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2,
     "decoder_attention_heads": 2, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64, "num_mel_bins": 10,
@@ -111,6 +117,13 @@ MODELS = {
     "mixtral": ("MixtralForCausalLM", "MixtralConfig", LLAMA | MOE),
     "gpt_oss": ("GptOssForCausalLM", "GptOssConfig", QWEN3 | MOE | {"sliding_window": 4}),
     "t5": ("T5ForConditionalGeneration", "T5Config", T5),
+    "t5 encoder": ("T5EncoderModel", "T5Config", T5),
+    "mt5": ("MT5ForConditionalGeneration", "MT5Config", T5),
+    "mt5 encoder": ("MT5EncoderModel", "MT5Config", T5),
+    "bart": ("BartForConditionalGeneration", "BartConfig", BART),
+    "bart classes": ("BartForSequenceClassification", "BartConfig", BART | LABELS),
+    "bart answers": ("BartForQuestionAnswering", "BartConfig", BART),
+    "bart features": ("BartModel", "BartConfig", BART),
     "vit": ("ViTForImageClassification", "ViTConfig", VIT | LABELS),
     "whisper": ("WhisperForConditionalGeneration", "WhisperConfig", WHISPER),
 }
@@ -123,7 +136,10 @@ INDEX = "model.safetensors.index.json"
 def words(kind="bert"):
     """A tokenizer of pieces of words, as BERT's; RoBERTa's does not number the sides of a pair."""
     pair = "[CLS] $A [SEP] $B:1 [SEP]:1"
-    if kind.startswith(("roberta", "xlm-roberta", "modernbert", "deberta")) and "two" not in kind:
+    if (
+        kind.startswith(("roberta", "xlm-roberta", "modernbert", "deberta", "bart"))
+        and "two" not in kind
+    ):
         pair = "[CLS] $A [SEP] [SEP] $B:0 [SEP]"
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     made = tokenizers.Tokenizer(tokenizers.models.WordPiece(unk_token="[UNK]"))
@@ -163,12 +179,12 @@ def pieces():
 def write(kind, folder, **more):
     """A folder of a kind of `MODELS` with random weights that matter."""
     model, config, sizes = MODELS[kind]
-    tokenizer = (
-        None if kind == "vit" else words(kind) if "bert" in kind or "electra" in kind else pieces()
-    )
+    pieced = any(name in kind for name in ("bert", "electra", "bart"))
+    tokenizer = None if kind == "vit" else words(kind) if pieced else pieces()
     said = dict(sizes)
     if tokenizer is not None:
-        said |= {"vocab_size": len(tokenizer), "pad_token_id": 0, "eos_token_id": 1}
+        end = 3 if kind.startswith("bart") else 1
+        said |= {"vocab_size": len(tokenizer), "pad_token_id": 0, "eos_token_id": end}
         tokenizer.save_pretrained(folder)
     if kind == "vit":
         side = more.get("image_size", 8)
@@ -218,6 +234,9 @@ def same_logits(mine, other, folder):
     rows = 1 if other.model.config.pad_token_id is None else 2
     text = mine.signature.inputs[0 if mine.signature.task.asks else -1]
     tokens = torch.randint(2, int(text.bounds[1]) + 1, (rows, 9))
+    if other.model.config.model_type == "bart":
+        tokens[tokens == 3] = 4
+        tokens[:, -1] = 3  # a text has one end
     if mine.signature.task.asks:
         sides = mine.signature.inputs[1:]
         segments = ((torch.arange(9) > 4).long() * int(sides[0].bounds[1])) if sides else None

@@ -369,6 +369,27 @@ CHANGES = {
         "eos_token_id": 9,
         "num_heads": 4,
     },
+    "t5 encoder": {"feed_forward_proj": "gated-silu", "num_decoder_layers": 1, "num_heads": 4},
+    "mt5": {
+        "feed_forward_proj": "gated-silu", "relative_attention_num_buckets": 16,
+        "relative_attention_max_distance": 64, "layer_norm_epsilon": 1e-3,
+        "num_decoder_layers": 1, "scale_decoder_outputs": True, "tie_word_embeddings": False,
+        "decoder_start_token_id": 7, "is_encoder_decoder": False, "d_kv": 4, "dropout_rate": 0.5,
+        "num_heads": 4, "something_new": 1,
+    },
+    "bart": {
+        "activation_function": "relu", "scale_embedding": True, "normalize_before": True,
+        "add_final_layer_norm": True, "static_position_embeddings": True,
+        "extra_pos_embeddings": 3, "decoder_layers": 3, "decoder_attention_heads": 4,
+        "decoder_ffn_dim": 12, "encoder_layerdrop": 0.5, "decoder_start_token_id": 7,
+        "eos_token_id": 9, "is_decoder": True, "is_encoder_decoder": False,
+        "tie_word_embeddings": False, "dropout": 0.6, "encoder_attention_heads": 4,
+        "something_new": 1,
+    },
+    "bart classes": {
+        "problem_type": "multi_label_classification", "classifier_dropout": 0.5,
+        "id2label": LABELS | {"2": "a"}, "decoder_start_token_id": 5, "eos_token_id": [3, 9],
+    },
     "vit": {
         "hidden_act": "relu",
         "layer_norm_eps": 1e-3,
@@ -440,6 +461,13 @@ gpt_oss/swiglu_limit gpt_oss/swiglu_alpha gpt_oss/experts_per_token
 gpt_oss/quantization_config gpt_oss/hidden_act gpt_oss/attention_sinks
 t5/feed_forward_proj t5/relative_attention_num_buckets t5/relative_attention_max_distance
 t5/layer_norm_epsilon t5/num_decoder_layers t5/is_encoder_decoder
+t5_encoder/feed_forward_proj mt5/feed_forward_proj mt5/something_new
+mt5/relative_attention_num_buckets mt5/relative_attention_max_distance
+mt5/layer_norm_epsilon mt5/num_decoder_layers mt5/scale_decoder_outputs mt5/is_encoder_decoder
+bart/activation_function bart/scale_embedding bart/normalize_before bart/add_final_layer_norm
+bart/static_position_embeddings bart/extra_pos_embeddings bart/decoder_attention_heads
+bart/encoder_attention_heads bart/decoder_ffn_dim bart/is_decoder bart/is_encoder_decoder
+bart/tie_word_embeddings bart/something_new bart_classes/id2label bart_classes/eos_token_id
 vit/hidden_act vit/qkv_bias vit/id2label whisper/activation_function
 whisper/scale_embedding whisper/encoder_ffn_dim whisper/decoder_layers
 whisper/encoder_attention_heads whisper/use_weighted_layer_sum whisper/tie_word_embeddings

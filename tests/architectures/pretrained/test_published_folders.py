@@ -231,10 +231,11 @@ def test_what_is_left_to_the_caller_is_said(tmp_path):
 
 
 @pytest.mark.oracle("hf")
-@pytest.mark.parametrize("kind", ["llama", "t5"])
+@pytest.mark.parametrize("kind", ["llama", "t5", "bart"])
 @pytest.mark.parametrize(
     "manner",
     [
+        {"no_repeat_ngram_size": 1}, {"no_repeat_ngram_size": 2, "num_beams": 3},
         {"repetition_penalty": 1.7}, {"num_beams": 3}, {"num_beams": 3, "early_stopping": True},
         {"num_beams": 2, "length_penalty": -1.0, "early_stopping": "never"},
         {"num_beams": 3, "repetition_penalty": 1.4, "length_penalty": 2.0},
@@ -246,18 +247,59 @@ def test_texts_are_written_as_the_folder_says(tmp_path, kind, manner):
     other, mine = theirs(folder), hf(folder)
     inputs = other.tokenizer(TEXTS[0], return_tensors="pt")["input_ids"]
     numbers = other.model.generate(inputs, max_new_tokens=8)[0].tolist()
-    numbers = numbers[1 if kind == "t5" else inputs.shape[1] :]
+    numbers = numbers[inputs.shape[1] if kind == "llama" else 1 :]
     [found] = generate(mine, [TEXTS[0]], length=8, plain=True)
     assert list(found.tokens) == [number for number in numbers if number != 0]
     assert "".join(stream(mine, TEXTS[0], length=8, plain=True)) == found.text
     again = as_signed(import_(f"hf:{folder}", tmp_path / "bundle"))
     assert generate(again, [TEXTS[0]], length=8, plain=True)[0].tokens == found.tokens
-    plain = generate(mine, TEXTS[0], length=8, beams=1, samplers="repetition-penalty:"
-                     "repetition_penalty=1,greedy", plain=True)  # fmt: skip
+    usual = "repetition-penalty:repetition_penalty=1,no-repeat-ngram:ngram=99,greedy"
+    plain = generate(mine, TEXTS[0], length=8, beams=1, samplers=usual, plain=True)
     assert plain[0].tokens != found.tokens
-    if kind == "t5":
+    if kind != "llama":
         whole = generate(mine, [TEXTS[0]], length=128)[0].text
         assert predict(mine, TEXTS[:1])[0]["text"] == whole
+
+
+@pytest.mark.oracle("hf")
+@pytest.mark.parametrize("kind", ["t5", "mt5", "bart"])
+@pytest.mark.parametrize("beams", [1, 3])
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        {"forced_bos_token_id": 9}, {"forced_eos_token_id": 7}, {"min_length": 6},
+        {"forced_bos_token_id": 9, "forced_eos_token_id": 7, "min_length": 5,
+         "no_repeat_ngram_size": 2, "length_penalty": 2.0, "early_stopping": True},
+    ],
+)  # fmt: skip
+def test_answers_are_bounded_as_the_folder_says(tmp_path, kind, beams, bounds):
+    """As facebook/bart-large-cnn writes its summaries."""
+    end = list(range(20, 38))
+    said = {"num_beams": beams, "eos_token_id": end} | bounds
+    folder = change(write(kind, tmp_path), "generation_config.json", **said)
+    other, mine = theirs(folder), hf(folder)
+    for text in TEXTS:
+        inputs = other.tokenizer(text, return_tensors="pt")["input_ids"]
+        numbers = other.model.generate(inputs, max_new_tokens=9)[0].tolist()[1:]
+        [found] = generate(mine, [text], length=9)
+        assert list(found.tokens) == numbers
+        assert generate(mine, TEXTS, length=9)[TEXTS.index(text)].tokens == found.tokens
+        assert "".join(stream(mine, text, length=9)) == found.text
+    again = as_signed(import_(f"hf:{folder}", tmp_path / "bundle"))
+    assert again.tokenizer.manner == mine.tokenizer.manner
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("forced_bos_token_id", 10**9), ("forced_eos_token_id", [3]), ("min_length", -1),
+        ("min_length", "long"), ("no_repeat_ngram_size", -1), ("no_repeat_ngram_size", 2.5),
+    ],
+)  # fmt: skip
+def test_bounds_that_cannot_be_are_refused_by_name(tmp_path, key, value):
+    folder = change(write("t5", tmp_path), "generation_config.json", **{key: value})
+    with pytest.raises(UsageError, match=key):
+        hf(folder)
 
 
 def test_every_key_of_theirs_is_in_one_list():
@@ -270,8 +312,8 @@ def test_every_key_of_theirs_is_in_one_list():
 
 @pytest.mark.parametrize(
     "family",
-    ["bart", "clip", "deberta", "dinov2", "funnel", "gemma", "gemma3", "gpt-oss",
-     "phi4", "qwen3_next", "resnet", "siglip", "wav2vec2",
+    ["bloom", "clip", "deberta", "dinov2", "funnel", "gemma", "gemma3", "gpt-oss",
+     "marian", "mbart", "pegasus", "umt5", "phi4", "qwen3_next", "resnet", "siglip", "wav2vec2",
      5, None],
 )  # fmt: skip
 def test_families_that_are_not_known_are_named(tmp_path, family):

@@ -1,5 +1,7 @@
 """T5 against transformers, its decoder against itself, and the paper's counts."""
 
+from importlib import import_module
+
 import pytest
 import torch
 
@@ -19,6 +21,9 @@ from tests.reference import Reference
 
 transformers = Reference("transformers")
 
+SIZES = {
+    "d_model": 16, "num_heads": 2, "num_layers": 2, "d_kv": 6, "d_ff": 24, "vocab_size": 23,
+}  # fmt: skip
 FORMS = {
     "1.0": {"feed_forward_proj": "relu", "tie_word_embeddings": True},
     "1.1": {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False},
@@ -26,9 +31,7 @@ FORMS = {
 
 
 def reference(form, path):
-    config = transformers.T5Config(
-        d_model=16, num_heads=2, num_layers=2, d_kv=6, d_ff=24, vocab_size=23, **FORMS[form]
-    )
+    config = transformers.T5Config(**SIZES, **FORMS[form])
     model = transformers.T5ForConditionalGeneration(config)
     if form == "1.1":  # as its authors' files are; transformers ties what is made anew
         model.lm_head.weight = torch.nn.Parameter(torch.zeros(23, 16))
@@ -43,15 +46,16 @@ def texts(t=7):
     return source, target
 
 
+def exact(self, x):
+    """Their norm squares in float32 whatever the type; here it does so in the type it is given."""
+    return self.weight * x * (x.square().mean(-1, keepdim=True) + self.variance_epsilon).rsqrt()
+
+
 @pytest.fixture
 def exact_norms(monkeypatch):
-    """Their norm squares in float32 whatever the type; here it does so in the type it is given."""
     from transformers.models.t5.modeling_t5 import T5LayerNorm
 
-    def forward(self, x):
-        return self.weight * x * (x.square().mean(-1, keepdim=True) + self.variance_epsilon).rsqrt()
-
-    monkeypatch.setattr(T5LayerNorm, "forward", forward)
+    monkeypatch.setattr(T5LayerNorm, "forward", exact)
 
 
 @pytest.mark.oracle("t5")
@@ -86,6 +90,54 @@ def test_equals_transformers(form, tmp_path):
 
 
 @pytest.mark.oracle("t5")
+@pytest.mark.parametrize("kind", ["T5", "MT5"])
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("whole", [True, False])
+def test_encoders_are_read_alone(kind, form, whole, tmp_path, monkeypatch):
+    """From folders of their own, and from those with a decoder besides; padded at the left."""
+    module = import_module(f"transformers.models.{kind.lower()}.modeling_{kind.lower()}")
+    monkeypatch.setattr(getattr(module, f"{kind}LayerNorm"), "forward", exact)
+    config = getattr(transformers, f"{kind}Config")(**SIZES | FORMS[form])
+    made = f"{kind}ForConditionalGeneration" if whole else f"{kind}EncoderModel"
+    theirs = saved(getattr(transformers, made)(config), tmp_path)
+    changed(tmp_path, architectures=[f"{kind}EncoderModel"], is_encoder_decoder=False)
+    theirs = getattr(transformers, f"{kind}EncoderModel").from_pretrained(tmp_path).double().eval()
+    mine, source = ours(tmp_path), texts()[0]
+    source[1] = source[1].roll(110)
+    real = source != 0
+    expected = theirs(source, attention_mask=real.long()).last_hidden_state
+    table = "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"
+    pairs = [("shared.weight", "model.tokens.weight"), (table, "model.encoder_bias.weight")]
+    if not whole:
+        same_file(tmp_path, mine, "no prefix")
+    compared(theirs, mine, mine(source) * real[..., None], expected * real[..., None], pairs)
+
+
+@pytest.mark.oracle("t5")
+@pytest.mark.parametrize("tied", [True, False])
+def test_mt5_equals_transformers(tied, tmp_path, monkeypatch):
+    """Scores are not scaled, also where the matrix is the embedding's."""
+    from transformers.models.mt5.modeling_mt5 import MT5LayerNorm
+
+    monkeypatch.setattr(MT5LayerNorm, "forward", exact)
+    model = transformers.MT5ForConditionalGeneration(transformers.MT5Config(**SIZES))
+    if not tied:
+        model.lm_head.weight = torch.nn.Parameter(torch.zeros(23, 16))
+        model.config.tie_word_embeddings = False
+    theirs = saved(model, tmp_path)
+    mine, (source, target) = ours(tmp_path), texts()
+    source[1] = source[1].roll(110)
+    expected = theirs(
+        input_ids=source, attention_mask=(source != 0).long(), decoder_input_ids=target,
+        use_cache=False,
+    ).logits  # fmt: skip
+    answer = mine(source, target)
+    torch.testing.assert_close(answer, expected, rtol=1e-10, atol=1e-10)
+    if not tied:
+        compared(theirs, mine, answer, expected, [("shared.weight", "model.tokens.weight")])
+
+
+@pytest.mark.oracle("t5")
 @pytest.mark.parametrize("both", [True, False])
 def test_ranges_of_distance(both):
     from transformers.models.t5.modeling_t5 import T5Attention
@@ -98,8 +150,12 @@ def test_ranges_of_distance(both):
 @pytest.mark.paper("t5")
 @pytest.mark.parametrize(
     ("name", "count"),
-    [("t5-small", 60_506_624), ("t5-base", 222_903_552), ("t5-large", 737_668_096)],
-)
+    [
+        ("t5-small", 60_506_624), ("t5-base", 222_903_552), ("t5-large", 737_668_096),
+        ("flan-t5-small", 76_961_152), ("mt5-small", 300_176_768),
+        ("t5-base:head=hidden", 109_628_544),
+    ],
+)  # fmt: skip
 def test_counts(name, count):
     with torch.device("meta"):
         assert sum(weight.numel() for weight in build(name).parameters()) == count

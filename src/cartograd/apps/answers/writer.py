@@ -9,6 +9,7 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from cartograd.architectures.decoding.beam import ENDINGS, beam_search
+from cartograd.architectures.decoding.bounded import Bounded
 from cartograd.architectures.decoding.generate import generate
 from cartograd.core import registry
 from cartograd.core.build import build, hyperparameters
@@ -39,26 +40,45 @@ class Manner:
         beams: of a beam search; 1 is no search.
         length_penalty, ending: of the same.
         repetition_penalty: by how much tokens that were there before become less likely.
+        ngram: how many tokens in a row may not come twice; 0 if any may.
+        first, last, least: of answers, as of `decoding.bounded`; `least` is 0 if any may be short.
     """
 
     beams: int = 1
     length_penalty: float = 1.0
     ending: str = "certain"
     repetition_penalty: float = 1.0
+    ngram: int = 0
+    first: int | None = None
+    last: int | None = None
+    least: int = 0
 
-    @property
-    def samplers(self) -> list[TokenSampler]:
-        """What changes the scores of each next token."""
-        if self.repetition_penalty == 1:
-            return []
-        args = {"repetition_penalty": self.repetition_penalty}
-        return [build(Spec("repetition-penalty", args), kind="token-sampler")]
+    def samplers(self, first: Begun, stop: frozenset[int], /) -> list[TokenSampler]:
+        """What changes the scores of each next token.
+
+        Args:
+            first: what is begun with.
+            stop: the tokens that end a text.
+        """
+        found: list[TokenSampler] = []
+        if self.repetition_penalty != 1:
+            args: dict[str, Any] = {"repetition_penalty": self.repetition_penalty}
+            found.append(build(Spec("repetition-penalty", args), kind="token-sampler"))
+        if self.ngram:
+            found.append(
+                build(Spec("no-repeat-ngram", {"ngram": self.ngram}), kind="token-sampler")
+            )
+        if (self.first, self.last, self.least) != (None, None, 0):
+            most = first.prompt.shape[1] + first.length
+            found.append(Bounded(self.first, self.last, self.least, most, stop))
+        return found
 
     def searched(self, first: Begun, stop: frozenset[int], /) -> list[list[int]]:
         """The best answer of each row that a beam search finds."""
         rows = beam_search(
             first.decoder, first.prompt, length=first.length, stop=stop, beams=self.beams,
-            length_penalty=self.length_penalty, ending=self.ending, samplers=self.samplers,
+            length_penalty=self.length_penalty, ending=self.ending,
+            samplers=self.samplers(first, stop),
         )  # fmt: skip
         return [row[0].tokens for row in rows]
 
@@ -72,7 +92,8 @@ def manner_of(tokenizer: Tokenizer, /) -> Manner:
     said: dict[str, Any] = tokenizer.manner
     try:
         manner = Manner(**said)
-        if min(manner.beams, manner.repetition_penalty) > 0 and manner.ending in ENDINGS:
+        least = min(manner.ngram, manner.least)
+        if min(manner.beams, manner.repetition_penalty, 1 + least) > 0 and manner.ending in ENDINGS:
             return manner
     except TypeError:
         pass
@@ -174,6 +195,6 @@ def answered(model: Signed, source: Int[Tensor, "b s"], length: int, name: str, 
     if manner.beams > 1:
         rows = manner.searched(first, stop)
     else:
-        said = {"length": first.length, "stop": stop, "samplers": manner.samplers}
+        said = {"length": first.length, "stop": stop, "samplers": manner.samplers(first, stop)}
         rows = generate(first.decoder, first.prompt, **said)
     return [tokenizer.decode([token for token in row if token not in stop]) for row in rows]

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from cartograd.apps.answers.writer import Manner
+from cartograd.apps.answers.writer import Begun, Manner
 from cartograd.apps.load.form import Form, form_of
 from cartograd.apps.load.target import Target
 from cartograd.apps.load.writing import NEAR, Writing
@@ -143,8 +143,13 @@ def manner_for(writing: Writing, asked: Options, /) -> Manner:
     alone = asked.samplers or asked.draft or any(one is not None for one in _forms(asked).values())
     if asked.beams is not None or alone or asked.seed is not None:
         manner = replace(manner, beams=asked.beams or 1)
-    if any(Spec.parse(one).name.replace("_", "-") == PENALTY for one in _chain(asked)):
+    named = {Spec.parse(one).name.replace("_", "-") for one in _chain(asked)}
+    if PENALTY in named:
         manner = replace(manner, repetition_penalty=1.0)
+    if NGRAMS in named:
+        manner = replace(manner, ngram=0)
+    if any(one is not None for one in _forms(asked).values()):
+        manner = replace(manner, ngram=0, first=None, last=None, least=0)
     return manner
 
 
@@ -202,9 +207,9 @@ def _chain(asked: Options) -> list[Any]:
     return [one for chain in chains for one in chain]
 
 
-def _samplers(writing: Writing, asked: Options) -> list[TokenSampler]:
+def _samplers(writing: Writing, asked: Options, first: Begun) -> list[TokenSampler]:
     own = [build(one, kind="token-sampler") for one in _chain(asked)]
-    return [*manner_for(writing, asked).samplers, *own]
+    return [*manner_for(writing, asked).samplers(first, writing.stop), *own]
 
 
 def _generator(asked: Options, device: torch.device) -> torch.Generator | None:
@@ -215,7 +220,7 @@ def _together(
     writing: Writing, rows: list[list[int]], asked: Options, form: Form | None
 ) -> Iterator[list[int | None]]:
     begun = writing.begin(rows, asked.length)
-    samplers, stop = _samplers(writing, asked), writing.stop
+    samplers, stop = _samplers(writing, asked, begun), writing.stop
     if form is not None:
         samplers.insert(0, form.constraint(begun.length, begun.prompt.shape[1]))
         stop = form.stop
@@ -262,15 +267,15 @@ def _tokens(
     begun, other = writing.begin([row], asked.length), helper.begin([row], asked.length)
     pieces = speculative(
         begun.decoder, other.decoder, begun.prompt, _generator(asked, writing.device),
-        length=min(begun.length, other.length), samplers=_samplers(writing, asked),
+        length=min(begun.length, other.length), samplers=_samplers(writing, asked, begun),
         stop=writing.stop,
     )  # fmt: skip
     for piece in pieces:
         yield from piece
 
 
-PENALTY = "repetition-penalty"
-"""The sampler that takes the place of the published one."""
+PENALTY, NGRAMS = "repetition-penalty", "no-repeat-ngram"
+"""The samplers that take the place of published ones."""
 
 CHARACTER = 8
 """Most tokens that the bytes of one character may take."""

@@ -150,6 +150,8 @@ def described(
     else:
         tensors = tensors_of(folder)
     config = settled(said, family.READS, own_output=own_output(tensors))
+    if config["model_type"] == "bart":
+        tensors = family.completed(tensors, config)
     if "image_size" in family.READS:
         config |= standardised(base, config)
     return family, config, tensors

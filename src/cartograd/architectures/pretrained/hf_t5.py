@@ -1,24 +1,29 @@
-"""T5 as Hugging Face keeps it (`model_type` t5), 1.0 and 1.1."""
+"""T5 as Hugging Face keeps it (`model_type` t5), 1.0 and 1.1, whole or its encoder alone."""
 
 from typing import Any
 
+from cartograd.architectures.pretrained import hf_bert
 from cartograd.architectures.pretrained.published_config import required
-from cartograd.architectures.pretrained.published_head import head_of
+from cartograd.architectures.pretrained.published_head import head_of, pairs
 from cartograd.core.errors import UsageError
 from cartograd.core.key_map import Op, Table
-from cartograd.core.ports import Port, Signature
+from cartograd.core.ports import Signature
 from cartograd.core.spec import Spec
 
 ACTIVATIONS = {"relu": "relu", "gated-gelu": "geglu"}
 
-HEADS = {"T5ForConditionalGeneration": "translate", "T5WithLMHeadModel": "translate"}
+HEADS = {
+    "T5ForConditionalGeneration": "translate",
+    "T5WithLMHeadModel": "translate",
+    "T5EncoderModel": "hidden",
+}
 """Our head by the names of theirs; the second is that of 2019."""
 
 READS = {
     "vocab_size": "count", "d_model": "count", "d_kv": "count", "d_ff": "count",
     "num_layers": "count", "num_decoder_layers": "count?", "num_heads": "count",
     "pad_token_id": "id?", "dropout_rate": "number", "feed_forward_proj": "word",
-    "tie_word_embeddings": "flag", "scale_decoder_outputs": "flag",
+    "tie_word_embeddings": "flag", "scale_decoder_outputs": "flag", "is_encoder_decoder": "flag",
 }  # fmt: skip
 """Keys of config.json that are read, and their types."""
 
@@ -62,9 +67,26 @@ def _stack(theirs: str, ours: str, last: int, up: str) -> Table:
     )
 
 
+LEFT_OUT = ((r"decoder\..*|lm_head\..*", None),)
+"""What a file may hold beside its encoder."""
+
+
 def KEYS(config: dict[str, Any], /) -> Table:  # noqa: N802  what every family calls its map
-    """The key map. Scores are by the embedding, scaled, or by a matrix of their own, unscaled."""
+    """The key map for the folder's head."""
+    return keys(config, head_of(config, HEADS))
+
+
+def keys(config: dict[str, Any], head: str, /) -> Table:
+    """The key map. Scores are by the embedding, scaled, or by a matrix of their own, unscaled.
+
+    Args:
+        config: of T5 or its kin.
+        head: ours.
+    """
     up = "wi" if config["feed_forward_proj"] == "relu" else "wi_1"
+    encoder = _stack("encoder", "encoder", 1, up)
+    if head == "hidden":
+        return ((r"shared\.weight", "tokens.weight"), *encoder, *LEFT_OUT)
     scaled, own, root = is_scaled(config), config["own_output"], config["d_model"] ** -0.5
     shared: tuple[Any, ...] = ("tokens.weight",)
     if not scaled and not own:  # as transformers 5 ties T5 1.1
@@ -73,7 +95,7 @@ def KEYS(config: dict[str, Any], /) -> Table:  # noqa: N802  what every family c
     scores: tuple[Any, ...] = ("head.weight", by) if scaled else ("head.weight",)
     return (
         (r"shared\.weight", *shared),
-        *_stack("encoder", "encoder", 1, up),
+        *encoder,
         *_stack("decoder", "decoder_blocks", 2, up),
         (r"lm_head\.weight", *(scores if own else ("tokens.weight",))),
     )
@@ -90,18 +112,33 @@ def spec(config: dict[str, Any], /) -> Spec:
     Raises:
         UsageError: the folder's model differs from T5 in a way that ours has not.
     """
-    head_of(config, HEADS)
+    return made(config, head_of(config, HEADS))
+
+
+def made(config: dict[str, Any], head: str, /) -> Spec:
+    """How a model of T5's kin is made.
+
+    Args:
+        config: in T5's keys.
+        head: ours.
+
+    Raises:
+        UsageError: as `spec`.
+    """
     required(config, "feed_forward_proj", *ACTIVATIONS)
+    args = {ours: config[theirs] for ours, theirs in SIZES.items()} | {
+        "activation": ACTIVATIONS[config["feed_forward_proj"]], "head": head,
+    }  # fmt: skip
+    if head == "hidden":
+        return Spec(MODEL, args)
+    required(config, "is_encoder_decoder", True)
     depth = config["num_layers"]
     if config.get("num_decoder_layers") not in (None, depth):
         raise UsageError(
             f"config.json: num_decoder_layers={config['num_decoder_layers']}, and the encoder has "
             f"{depth}; expected as many"
         )
-    return Spec(MODEL, {ours: config[theirs] for ours, theirs in SIZES.items()} | {
-        "activation": ACTIVATIONS[config["feed_forward_proj"]],
-        "tied": is_scaled(config) and not config["own_output"],
-    })  # fmt: skip
+    return Spec(MODEL, args | {"tied": is_scaled(config) and not config["own_output"]})
 
 
 def back(args: dict[str, Any], /) -> dict[str, Any]:
@@ -109,14 +146,17 @@ def back(args: dict[str, Any], /) -> dict[str, Any]:
     theirs = {ours: name for name, ours in ACTIVATIONS.items()}
     said = {"feed_forward_proj": theirs.get(args["activation"], args["activation"])}
     tied = {"tie_word_embeddings": args["tied"], "scale_decoder_outputs": args["tied"]}
-    return said | tied | {"is_encoder_decoder": True, "decoder_start_token_id": args["padding_id"]}
+    whole = {"is_encoder_decoder": args["head"] != "hidden"}
+    return said | tied | whole | {"decoder_start_token_id": args["padding_id"]}
 
 
 def signature(config: dict[str, Any], /) -> Signature:
-    """Source and target in, logits of the target's next token out."""
-    size, padding = config["vocab_size"], config["pad_token_id"]
-    ports = tuple(
-        Port(name, "text", ("t",), "int64", bounds=(0, size - 1), padding_id=padding)
-        for name in ("source", "target")
-    )
-    return Signature(ports, (Port("next", "label", ("t", size), task="translate"),))
+    """Source and target in, logits of the target's next token out; of an encoder its features."""
+    return ports(config, head_of(config, HEADS))
+
+
+def ports(config: dict[str, Any], head: str, /) -> Signature:
+    """What a model of T5's kin takes and gives, by our head."""
+    if head == "translate":
+        return pairs(config)
+    return hf_bert.ports(config | {"hidden_size": config["d_model"]}, head, segments=0)

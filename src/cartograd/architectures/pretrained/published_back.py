@@ -16,6 +16,7 @@ from typing import Any
 from torch import Tensor
 
 from cartograd.architectures.pretrained import (
+    hf_bart,
     hf_bert,
     hf_deberta_v2,
     hf_distilbert,
@@ -28,6 +29,7 @@ from cartograd.architectures.pretrained import (
     hf_mistral,
     hf_mixtral,
     hf_modernbert,
+    hf_mt5,
     hf_olmo2,
     hf_openai_gpt,
     hf_phi3,
@@ -58,7 +60,7 @@ FAMILIES: dict[str, Any] = {
     "gemma3_text": hf_gemma3_text, "gemma2": hf_gemma2, "phi3": hf_phi3, "smollm3": hf_smollm3,
     "olmo2": hf_olmo2, "mixtral": hf_mixtral, "qwen3_moe": hf_qwen3_moe, "gpt_oss": hf_gpt_oss,
     "modernbert": hf_modernbert, "xlm-roberta": hf_xlm_roberta, "electra": hf_electra,
-    "deberta-v2": hf_deberta_v2,
+    "deberta-v2": hf_deberta_v2, "bart": hf_bart, "mt5": hf_mt5,
 }  # fmt: skip
 """Values of `model_type`, and what knows the family; of those with one model the usual one first"""
 
@@ -192,7 +194,8 @@ def _as(name: str, family: Any, model: Signed, head: str, args: dict[str, Any]) 
     config: dict[str, Any] = {"model_type": name, "architectures": theirs[:1]}
     config |= {own: args[ours] for ours, own in family.SIZES.items()}
     config |= family.back(args)
-    config |= {"dtype": "float32"} | _head(model.signature.output) | _ends(model)
+    config |= {"dtype": "float32"} | _head(model.signature.output)
+    config |= {key: one for key, one in _ends(model).items() if key not in family.SIZES.values()}
     ports = model.signature.inputs
     config.setdefault("pad_token_id", ports[-1].padding_id if ports[-1].kind == "text" else None)
     own_output = head not in ("classify", "tag") and args.get("tied") is False

@@ -9,7 +9,7 @@ from typing import Any
 
 from cartograd.architectures.pretrained.published_config import shown
 from cartograd.core.errors import UsageError, unknown
-from cartograd.core.ports import Port
+from cartograd.core.ports import Port, Signature
 
 PROBLEMS = ("regression", "single_label_classification", "multi_label_classification")
 """What `problem_type` may be."""
@@ -98,3 +98,13 @@ def passages(config: Mapping[str, Any], /) -> Port:
             "beginning and the end"
         )
     return Port("passage", "vector", ("t", 2), task="extract")
+
+
+def pairs(config: Mapping[str, Any], /) -> Signature:
+    """What any encoder-decoder that writes takes and gives."""
+    size, padding = config["vocab_size"], config["pad_token_id"]
+    given = tuple(
+        Port(name, "text", ("t",), "int64", bounds=(0, size - 1), padding_id=padding)
+        for name in ("source", "target")
+    )
+    return Signature(given, (Port("next", "label", ("t", size), task="translate"),))

@@ -21,8 +21,14 @@ from cartograd.data.text.tokenizer import Tokenizer
 
 FILE = "generation_config.json"
 
-MANNER = {"repetition_penalty": "number", "num_beams": "count", "length_penalty": "number"}
+MANNER = {
+    "repetition_penalty": "number", "num_beams": "count", "length_penalty": "number",
+    "no_repeat_ngram_size": "id",
+}  # fmt: skip
 """How it writes, and of what type that is; `early_stopping` has three values."""
+
+OF_ANSWERS = {"forced_bos_token_id": "first", "forced_eos_token_id": "last", "min_length": "least"}
+"""The same where a text answers a text, and what ours are called; elsewhere refused."""
 
 ENDINGS = {True: "full", False: "likely", None: "likely", "never": "certain"}
 """`early_stopping`, and what our beam search calls it."""
@@ -51,7 +57,7 @@ CHOSEN = (
 
 REFUSED: dict[str, tuple[Any, ...]] = {
     "min_length": (0,), "min_new_tokens": (0,), "stop_strings": ([],),
-    "encoder_repetition_penalty": (1.0,), "no_repeat_ngram_size": (0,),
+    "encoder_repetition_penalty": (1.0,),
     "encoder_no_repeat_ngram_size": (0,), "bad_words_ids": ([],), "renormalize_logits": (),
     "forced_bos_token_id": (), "forced_eos_token_id": (), "forced_decoder_ids": ([],),
     "exponential_decay_length_penalty": (), "suppress_tokens": ([],),
@@ -61,6 +67,9 @@ REFUSED: dict[str, tuple[Any, ...]] = {
     "force_words_ids": (),
 }  # fmt: skip
 """What ours cannot do, and the values, beside null and false, that ask for nothing."""
+
+ANSWERING = ("t5", "mt5", "bart")
+"""Families whose answers begin with a token of their own."""
 
 OF_WHISPER = (
     "alignment_heads", "lang_to_id", "task_to_id", "suppress_tokens", "begin_suppress_tokens",
@@ -84,7 +93,8 @@ def writes(folder: Path, config: Mapping[str, Any], tokenizer: Tokenizer, /) -> 
     file = folder / FILE
     said = read_object(file) if file.is_file() else {}
     whisper = config["model_type"] == "whisper"
-    passed = (*CHOSEN, *UNDERSTOOD, *(OF_WHISPER if whisper else ()))
+    answers = config["model_type"] in ANSWERING
+    passed = (*CHOSEN, *UNDERSTOOD, *(OF_WHISPER if whisper else OF_ANSWERS if answers else ()))
     for key, value in said.items():
         if not (key in passed or value in (None, False) or value in REFUSED.get(key, ())):
             raise UsageError(f"{file}: {key}={shown(value)} is not understood; expected null")
@@ -94,9 +104,9 @@ def writes(folder: Path, config: Mapping[str, Any], tokenizer: Tokenizer, /) -> 
     listed = ends if isinstance(ends, list) else [] if ends is None else [ends]
     for place, number in enumerate(listed, start=1):
         special[f"stop {place}"] = _number("eos_token_id", number, tokenizer)
-    if begin is not None and config["model_type"] == "t5":
+    if begin is not None and answers:
         special["begin"] = _number("decoder_start_token_id", begin, tokenizer)
-    manner = _manner(file, said)
+    manner = _manner(file, said) | (_bounds(file, said, tokenizer) if answers else {})
     if manner and whisper:
         raise UsageError(
             f"{file}: {', '.join(f'{key}={value}' for key, value in manner.items())} is not what "
@@ -120,7 +130,11 @@ def _manner(file: Path, said: Mapping[str, Any]) -> dict[str, Any]:
         raise UsageError(
             f'{file}: early_stopping={shown(early)} cannot be; expected true, false or "never"'
         )
-    penalty, beams = said.get("repetition_penalty"), said.get("num_beams")
+    penalty, beams, ngram = (
+        said.get(key) for key in ("repetition_penalty", "num_beams", "no_repeat_ngram_size")
+    )
+    if ngram is not None and ngram < 0:
+        raise UsageError(f"{file}: no_repeat_ngram_size={ngram} cannot be; expected 0 or more")
     if penalty is not None and penalty <= 0:
         raise UsageError(f"{file}: repetition_penalty={penalty} cannot be; expected above 0")
     manner: dict[str, Any] = {}
@@ -130,7 +144,26 @@ def _manner(file: Path, said: Mapping[str, Any]) -> dict[str, Any]:
         length = said.get("length_penalty")
         manner |= {"beams": beams, "ending": ENDINGS[early]}
         manner["length_penalty"] = 1.0 if length is None else float(length)
-    return manner
+    return manner | ({"ngram": ngram} if ngram else {})
+
+
+def _bounds(file: Path, said: Mapping[str, Any], tokenizer: Tokenizer) -> dict[str, Any]:
+    """With which tokens answers begin and end, and how long they are at least.
+
+    Raises:
+        UsageError: a token is none, or the length is no number.
+    """
+    for key in OF_ANSWERS:
+        typed(str(file), key, said.get(key), "id?")
+    least = said.get("min_length") or 0
+    if least < 0:
+        raise UsageError(f"{file}: min_length={least} cannot be; expected 0 or more")
+    forced = {
+        ours: _number(key, said[key], tokenizer)
+        for key, ours in OF_ANSWERS.items()
+        if ours != "least" and said.get(key) is not None
+    }
+    return forced | ({"least": least} if least else {})
 
 
 def _tell_sampling(file: Path, said: Mapping[str, Any]) -> None:

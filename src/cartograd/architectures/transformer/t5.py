@@ -8,7 +8,7 @@ widen with it, and shared by all blocks of a stack.
     logits = rms(x_L) E^T / sqrt(d)     where E is also the embedding, else rms(x_L) W^T
 
 Shapes: source `b s` and target `b t` (shifted right: it begins with `padding_id`), padded on the
-right; logits `b t v` of the target's next token.
+right; logits `b t v` of the target's next token. The encoder alone (`hidden`): features `b s d`.
 
 Departures: none. No layer adds a bias. T5 1.1 has gates (geglu) and a matrix of its own for the
 scores.
@@ -25,6 +25,7 @@ References:
 """
 
 import math
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -36,6 +37,7 @@ from cartograd.architectures.transformer.block import Block
 from cartograd.architectures.transformer.cross_decoder import CrossDecoder
 from cartograd.architectures.transformer.feed_forward import FeedForward
 from cartograd.core.card import Card
+from cartograd.core.errors import UsageError
 from cartograd.training.regularization.dropout import Dropout
 
 CARD = Card(
@@ -49,8 +51,9 @@ CARD = Card(
     year=2019,
     url="https://arxiv.org/abs/1910.10683",
     proofs=(
-        "oracle: transformers' T5ForConditionalGeneration (1.0 and 1.1), through its own files: "
-        "logits, hidden states and gradients to 1e-10 in float64, and one step of AdamW",
+        "oracle: transformers' T5ForConditionalGeneration (1.0 and 1.1), mT5 and their encoders "
+        "alone, through their own files: logits, hidden states and gradients to 1e-10 in float64, "
+        "and one step of AdamW",
         "law: what comes later in the target, and padding of the source, change nothing; a "
         "decoder's logits are those of the whole target",
         "paper: 60,506,624 / 222,903,552 / 737,668,096 parameters (small, base, large)",
@@ -68,6 +71,21 @@ PRESETS = {
     "t5-small": {},
     "t5-base": {"dim": 768, "heads": 12, "ffn_dim": 3072, "depth": 12},
     "t5-large": {"dim": 1024, "heads": 16, "ffn_dim": 4096, "depth": 24},
+    "flan-t5-small": {
+        "heads": 6,
+        "ffn_dim": 1024,
+        "depth": 8,
+        "activation": "geglu",
+        "tied": False,
+    },
+    "mt5-small": {
+        "vocabulary": 250_112,
+        "heads": 6,
+        "ffn_dim": 1024,
+        "depth": 8,
+        "activation": "geglu",
+        "tied": False,
+    },
 }
 
 RANGES, FAR = 32, 128
@@ -87,6 +105,7 @@ class T5(nn.Module):
         depth: number of blocks of the encoder, and of the decoder.
         activation: of the feed-forward parts: `relu`, or `geglu` for T5 1.1.
         tied: whether the output layer shares the embedding's weights; not in T5 1.1.
+        head: `translate` writes a text for a text; `hidden` is the encoder alone.
         dropout: probability that a number is set to zero in training.
     """
 
@@ -102,10 +121,12 @@ class T5(nn.Module):
         depth: int = 6,
         activation: str = "relu",
         tied: bool = True,
+        head: Literal["translate", "hidden"] = "translate",
         dropout: float = 0.1,
     ):
         super().__init__()
         self.padding_id, self.dropout = padding_id, Dropout(dropout=dropout)
+        writes = head == "translate"
 
         def attention() -> MultiHeadAttention:
             return MultiHeadAttention(
@@ -132,17 +153,35 @@ class T5(nn.Module):
             )
 
         self.tokens = nn.Embedding(vocabulary, dim)
-        self.encoder, self.decoder_blocks = stack(crossed=False), stack(crossed=True)
-        self.encoder_bias = Distances(heads, both=True)
-        self.decoder_bias = Distances(heads, both=False)
-        self.encoder_norm, self.decoder_norm = (nn.RMSNorm(dim, eps=1e-6) for _ in range(2))
-        self.head = None if tied else nn.Linear(dim, vocabulary, bias=False)
+        self.encoder, self.encoder_bias = stack(crossed=False), Distances(heads, both=True)
+        self.encoder_norm = nn.RMSNorm(dim, eps=1e-6)
+        if writes:
+            self.decoder_blocks = stack(crossed=True)
+            self.decoder_bias = Distances(heads, both=False)
+            self.decoder_norm = nn.RMSNorm(dim, eps=1e-6)
+        self.writes = writes
+        self.head = nn.Linear(dim, vocabulary, bias=False) if writes and not tied else None
         _initialise(self, dim, head_dim)
 
     def forward(
-        self, source: Int[Tensor, "b s"], target: Int[Tensor, "b t"]
-    ) -> Float[Tensor, "b t v"]:
-        """Logits of the target's next token at each position."""
+        self, source: Int[Tensor, "b s"], target: Int[Tensor, "b t"] | None = None
+    ) -> Float[Tensor, "b ..."]:
+        """Logits of the target's next token at each position; the features of an encoder alone.
+
+        Args:
+            source: the texts.
+            target: what is written so far; an encoder alone takes none.
+
+        Raises:
+            UsageError: there is a target too many, or none.
+        """
+        if (target is None) == self.writes:
+            raise UsageError(
+                "t5: head='translate' takes a source and what is written so far, head='hidden' a "
+                "source alone"
+            )
+        if target is None:
+            return self.encode(source)
         memory, mask = self.encode(source), self._real(source)
         x = self._dropped(self.tokens(target))
         bias = self.decoder_bias(x.shape[1], x.shape[1])

@@ -87,7 +87,10 @@ def _generation(tokenizer: Tokenizer) -> dict[str, Any]:
 
 
 def _manner(manner: Mapping[str, Any]) -> dict[str, Any]:
-    words = {"beams": "num_beams", "ending": "early_stopping"}
+    words = {
+        "beams": "num_beams", "ending": "early_stopping", "ngram": "no_repeat_ngram_size",
+        "first": "forced_bos_token_id", "last": "forced_eos_token_id", "least": "min_length",
+    }  # fmt: skip
     return {
         words.get(key, key): ENDINGS[value] if key == "ending" else value
         for key, value in manner.items()
