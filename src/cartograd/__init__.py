@@ -54,6 +54,8 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.apps.verbs.scan import scan as scan
     from cartograd.apps.verbs.security_curve import security_curve as security_curve
     from cartograd.apps.verbs.study import study as study
+    from cartograd.apps.verbs.shared_base import SharedBase as SharedBase
+    from cartograd.apps.verbs.shared_base import Wish as Wish
     from cartograd.apps.verbs.stylise import stylise as stylise
     from cartograd.apps.verbs.trace import trace as trace
     from cartograd.apps.verbs.train import train as train
@@ -98,9 +100,11 @@ _HOME = {
     "Meter": "practice.metrics.meter",
     "Port": "core.ports",
     "Run": "engine.loop.fit",
+    "SharedBase": "apps.verbs.shared_base",
     "Signature": "core.ports",
     "Spec": "core.spec",
     "UsageError": "core.errors",
+    "Wish": "apps.verbs.shared_base",
     "ask": "apps.tools.ask",
     "attack": "apps.verbs.attack",
     "audit": "apps.audit.audit",
@@ -180,9 +184,11 @@ __all__ = [
     "Meter",
     "Port",
     "Run",
+    "SharedBase",
     "Signature",
     "Spec",
     "UsageError",
+    "Wish",
     "ask",
     "attack",
     "audit",

@@ -3,10 +3,17 @@
 import sys
 
 from cartograd.apps.cli import output
+from cartograd.apps.cli.common import Many
 
 
 def serve_(
-    target: str, /, *, host: str = "127.0.0.1", port: int = 8000, json: bool = False
+    target: str,
+    /,
+    *,
+    adapters: Many = (),
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    json: bool = False,
 ) -> None:
     """Answer predictions over HTTP until Ctrl-C or SIGTERM, which finish what is under way.
 
@@ -14,19 +21,24 @@ def serve_(
         target: a run or bundle folder, or an ONNX file. POST /predict takes {"inputs": [...]}, and
             beside it "top" (how many labels), "draws" (the mean of so many passes with dropout on)
             and "language" (of what is said). A generative model draws at POST /generate:
-            {"count": 4, "class": "3", "seed": 1}, a PNG with the header Accept: image/png. GET /
+            {"count": 4, "class": "3", "seed": 1}, a PNG with the header Accept: image/png. A
+            language model answers chats at POST /v1/chat/completions, by OpenAI's protocol. GET /
             says what there is.
+        adapters: of a language model: runs that were trained with adapter= on it, or NAME=RUN; each
+            is a model of that name in chats, and the weights are in memory once.
         host: the address to listen on; the default is reached from this machine alone.
         port: 0 takes any that is free.
         json: print one object with the address once requests are answered.
     """
     from cartograd.apps import server
+    from cartograd.apps.verbs.shared_base import named
 
     def started(url: str) -> None:
         if json:
-            output.emit({"url": url, "predict": f"{url}/predict"})
+            output.emit({"url": url, "predict": f"{url}/predict", "adapters": list(found)})
         else:
             print(f"{target} answers at {url}/predict (Ctrl-C ends it)")
         sys.stdout.flush()
 
-    server.serve(target, host=host, port=port, started=started)
+    found = named([word for text in adapters for word in text.split(",") if word])
+    server.serve(target, host=host, port=port, adapters=found, started=started)

@@ -14,10 +14,14 @@ from starlette.routing import Route
 from cartograd import __version__
 from cartograd.apps.server import generate
 from cartograd.apps.server.body import Limits, received
+from cartograd.apps.server.chats import Chats
 from cartograd.apps.server.decode import KEYS, accepts, decode
 from cartograd.apps.server.refusal import RefusalError, refused
 from cartograd.apps.server.served import Served
 from cartograd.core.errors import UsageError
+
+COMPLETIONS, MODELS = "/v1/chat/completions", "/v1/models"
+"""Where OpenAI's protocol has chats and the list of models."""
 
 
 class Routes:
@@ -27,8 +31,9 @@ class Routes:
     in a thread, one request at a time, so that the loop is free for health checks meanwhile.
     """
 
-    def __init__(self, served: Served, limits: Limits):
+    def __init__(self, served: Served, limits: Limits, chats: Chats | None = None):
         self.served = served
+        self.chats = chats
         self.limits = limits
         self.turn = anyio.CapacityLimiter(1)
         self.ready = False
@@ -37,6 +42,7 @@ class Routes:
         """The list of routes."""
         links = {"predict": "/predict", "signature": "/signature", "health": "/health"}
         links |= {"generate": "/generate"} if self.draws else {}
+        links |= {"chat": COMPLETIONS, "models": MODELS} if self.chats else {}
         signature = self.served.signature
         inputs = {port.name: {"kind": port.kind, "dims": port.dims} for port in signature.inputs}
         outputs = {port.name: {"kind": port.kind, "dims": port.dims} for port in signature.outputs}
@@ -69,6 +75,19 @@ class Routes:
         if shown:
             return Response(generate.picture(self.served, found), media_type="image/png")
         return JSONResponse({"model": self.served.identity()} | found.to_json())
+
+    async def completion(self, request: Request) -> Response:
+        """The answer to a chat; requests that wait are answered together."""
+        assert self.chats is not None
+        body = await received(request, self.limits)
+        asked = await anyio.to_thread.run_sync(self.chats.enter, body, self.limits)
+        said = await anyio.to_thread.run_sync(self.chats.answered, asked, limiter=self.turn)
+        return JSONResponse(said)
+
+    async def models(self, _: Request) -> Response:
+        """The base and its adapters."""
+        assert self.chats is not None
+        return JSONResponse(self.chats.listed())
 
     async def signature(self, _: Request) -> Response:
         """The model's full signature."""
@@ -123,6 +142,7 @@ def application(
     served: Served,
     /,
     *,
+    chats: Chats | None = None,
     limits: Limits | None = None,
     started: Callable[[], None] | None = None,
 ) -> Starlette:
@@ -130,10 +150,11 @@ def application(
 
     Args:
         served: the model.
+        chats: by which it answers these, if it does.
         limits: what a request may ask for.
         started: called once, when requests are answered.
     """
-    routes = Routes(served, limits or Limits())
+    routes = Routes(served, limits or Limits(), chats)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -144,9 +165,13 @@ def application(
         routes.ready = False
 
     drawing = [Route("/generate", routes.generate, methods=["POST"])] if routes.draws else []
+    chatting = [
+        Route(COMPLETIONS, routes.completion, methods=["POST"]), Route(MODELS, routes.models),
+    ] if chats is not None else []  # fmt: skip
     return Starlette(
         routes=[
             *drawing,
+            *chatting,
             Route("/", routes.index),
             Route("/health", routes.health),
             Route("/signature", routes.signature),

@@ -1,12 +1,18 @@
 """Load the model to serve from a run, a bundle or an object."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
 from cartograd.apps.load.target import as_bundle, as_signed, name_of
+from cartograd.apps.server.chats import Chats
 from cartograd.apps.server.served import Served
+from cartograd.apps.verbs.chat_answers import goes_on
+from cartograd.apps.verbs.shared_base import SharedBase
+from cartograd.core.errors import UsageError
 from cartograd.engine.loop.fit import Run
 
 
@@ -27,3 +33,26 @@ def load(target: Any, /) -> Served:
         model, digest = bundle.model, bundle.digest
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     return Served(name, digest, model, model.signature, device, model.tokenizer)
+
+
+def chatting(served: Served, adapters: Mapping[str, str | Path], /) -> Chats | None:
+    """The chats that a model answers, with its adapters; None of one that writes no texts.
+
+    Args:
+        served: the model.
+        adapters: folders, by name.
+
+    Raises:
+        UsageError: there are adapters, and it is no language model or one is not its own.
+    """
+    model = as_signed(served.model)
+    if not goes_on(model):
+        if adapters:
+            raise UsageError(
+                f"{served.name} writes no texts; adapters are served on a language model with its "
+                "tokenizer"
+            )
+        return None
+    if served.name in adapters:
+        raise UsageError(f"the base is called {served.name}, too; name the adapter otherwise")
+    return Chats(SharedBase(model, adapters), served.name)

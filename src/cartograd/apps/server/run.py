@@ -5,8 +5,9 @@ import logging
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cartograd.apps.load.target import Target
@@ -27,6 +28,7 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 8000,
+    adapters: Mapping[str, str | Path] | None = None,
     limits: "Limits | None" = None,
     started: Callable[[str], None] | None = None,
 ) -> None:
@@ -36,6 +38,8 @@ def serve(
         target: a model with a signature, a run, a bundle, or the path of one.
         host: the address to listen on; the default is reached from this machine alone.
         port: 0 takes any that is free.
+        adapters: folders of adapters, or of their runs, by name: the target is their base, whose
+            weights are in memory once, and each answers chats as a model of its name.
         limits: what a request may ask for.
         started: called with the address, once requests are answered.
 
@@ -45,7 +49,7 @@ def serve(
     """
     listener = listen(host, port)
     with listener:
-        server = _server(target, listener, limits, started)
+        server = _server(target, listener, adapters, limits, started)
         # After shutdown uvicorn raises the signal again; here it only means that serving is over.
         handlers = {sig: signal.signal(sig, _ended) for sig in (signal.SIGINT, signal.SIGTERM)}
         try:
@@ -57,14 +61,16 @@ def serve(
 
 @contextmanager
 def running(
-    target: Target, /, *, host: str = "127.0.0.1", port: int = 0, limits: "Limits | None" = None
-) -> Iterator[str]:
+    target: Target, /, *, host: str = "127.0.0.1", port: int = 0,
+    adapters: Mapping[str, str | Path] | None = None, limits: "Limits | None" = None,
+) -> Iterator[str]:  # fmt: skip
     """A context manager: a server in a thread of this process; gives its address.
 
     Args:
         target: as for `serve`.
         host: the address to listen on.
         port: 0 takes any that is free.
+        adapters: as for `serve`.
         limits: what a request may ask for.
 
     Raises:
@@ -73,7 +79,7 @@ def running(
     ready = threading.Event()
     listener = listen(host, port)
     with listener:
-        server = _server(target, listener, limits, lambda _: ready.set())
+        server = _server(target, listener, adapters, limits, lambda _: ready.set())
         thread = threading.Thread(
             target=server.run, kwargs={"sockets": [listener]}, name="cartograd-serve"
         )
@@ -127,17 +133,21 @@ def address(listener: socket.socket, /) -> str:
 def _server(
     target: Target,
     listener: socket.socket,
+    adapters: Mapping[str, str | Path] | None,
     limits: "Limits | None",
     started: Callable[[str], None] | None,
 ) -> "uvicorn.Server":
     import uvicorn
 
     from cartograd.apps.server.app import application
-    from cartograd.apps.server.load import load
+    from cartograd.apps.server.load import chatting, load
 
-    url = address(listener)
+    url, served = address(listener), load(target)
     app = application(
-        load(target), limits=limits, started=lambda: started(url) if started else None
+        served,
+        chats=chatting(served, adapters or {}),
+        limits=limits,
+        started=lambda: started(url) if started else None,
     )
     logging.getLogger("uvicorn").addHandler(logging.NullHandler())
     config = uvicorn.Config(
