@@ -6,10 +6,11 @@ import torch
 from torch import nn
 
 import cartograd as cg
-from cartograd.core import registry, source
+from cartograd.core import pages, registry, source
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.files import write_manifest
+from cartograd.engine.files import bundle as bundle_module
 from cartograd.engine.files.bundle import load, statistics, write_bundle
 from cartograd.engine.loop.fit import fit
 from tests.engine.objectives.supervised import Supervised
@@ -231,3 +232,25 @@ def test_a_bundle_with_older_names_of_arguments_loads(tmp_path):
     found = load(folder)
     assert {"ffn_dim", "eps"} <= set(found.model.model.spec.args)
     assert found.model.model.norm.eps == 1e-5
+
+
+def test_large_weights_stay_in_their_file(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(bundle_module, "LARGE", 0)
+    x, _ = quadrants(20)
+    model = cg.build("small", signature=SIGNATURE).eval()
+    written = write_bundle(tmp_path / "b", model, examples=x)
+    before = (written / "weights.safetensors").read_bytes()
+    loaded = load(written).model
+    assert torch.equal(loaded(x), model(x))
+    assert all(
+        weight.untyped_storage().data_ptr() in pages._FILES for weight in loaded.parameters()
+    )
+    loaded.train()
+    loss = loaded(x).square().sum()
+    loss.backward()
+    torch.optim.SGD(loaded.parameters(), lr=0.1).step()
+    assert not torch.equal(loaded.eval()(x), model(x))
+    assert (written / "weights.safetensors").read_bytes() == before
+    again = load(written).model
+    write_bundle(written, loaded, examples=x, replace=True)  # the file that was mapped has gone
+    assert torch.equal(again(x), model(x))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
@@ -17,6 +17,7 @@ from cartograd.core.signed import Signed
 from cartograd.core.skip_init import SkipInit
 from cartograd.core.spec import Spec
 from cartograd.data.text.tokenizer import Tokenizer
+from cartograd.engine.files.mapped_tensors import adopt
 
 
 def filled(
@@ -51,22 +52,10 @@ def filled(
     weights = renamed(tensors, table, into=shape.model, source=source)
     with torch.random.fork_rng(devices=[]), SkipInit(zero=False):
         model: Signed = build(made, kind="model", signature=signature)
-    _adopt(model.model, weights)
+    adopt(model.model, weights)
     model.model.load_state_dict(weights)
     model.tokenizer = tokenizer
     return model.eval()
-
-
-def _adopt(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Make the tensors the model's own memory where they are as it needs them: no second copy."""
-    taken = set[int]()
-    for name, own in model.state_dict(keep_vars=True).items():
-        given = weights[name]
-        same = given.shape == own.shape and given.dtype == own.dtype and given.device == own.device
-        if isinstance(own, nn.Parameter) and same and given.is_contiguous() and own.is_contiguous():
-            if given.data_ptr() not in taken:  # what is one in the file may be two in the model
-                own.data = given.detach()
-            taken.add(given.data_ptr())
 
 
 def at_size(signed: Signed, size: int, /, *, source: str) -> Signed:

@@ -32,18 +32,29 @@ from torch import Tensor, nn
 import cartograd
 from cartograd.core import plugins, user_code
 from cartograd.core.errors import UsageError
-from cartograd.core.files import check_manifest, write_folder, write_manifest
+from cartograd.core.files import write_folder, write_manifest
 from cartograd.core.narrowed import Narrowing, narrow, narrowing_of
-from cartograd.core.paths import is_there
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed, check_one, sign
 from cartograd.core.spec import Spec
 from cartograd.engine.files.bundle_card import model_card
 from cartograd.engine.files.documents import document
+from cartograd.engine.files.found import found, verified
 from cartograd.engine.files.golden import answered, check_answers
+from cartograd.engine.files.mapped_tensors import adopt, mapped_tensors
 from cartograd.engine.files.program import FILE, program
 from cartograd.engine.files.rebuild import made
-from cartograd.engine.files.tensor_files import load_into, plain_names, read_tensors, write_tensors
+from cartograd.engine.files.tensor_files import (
+    check_state,
+    load_into,
+    plain_names,
+    read_about,
+    read_tensors,
+    write_tensors,
+)
+
+LARGE = 2**24
+"""Bytes of weights from which they stay in their file until they are read."""
 
 SIZES = "sizes"
 """What the file is called that lists a pruned model's sizes."""
@@ -172,8 +183,8 @@ def load(path: str | Path, /, *, model: nn.Module | None = None) -> Bundle:
             vocabulary; the model does not take and give what its signature says, or gives other
             answers than it did when it was written.
     """
-    folder = _find(Path(path))
-    digest = _verified(folder)
+    folder = found(Path(path))
+    digest = verified(folder)
     documents = {name: document(folder, name) for name in ("spec", "signature", "metrics", "about")}
     signature = Signature.from_json(documents["signature"])
     if not (signature.inputs and signature.outputs):
@@ -186,11 +197,14 @@ def load(path: str | Path, /, *, model: nn.Module | None = None) -> Bundle:
     else:
         if model is None and spec is None:
             model = user_code.required(folder, documents["about"])
-        output = documents["about"].get("output")
-        weights = read_tensors(folder / "weights.safetensors")
+        output, own = documents["about"].get("output"), model is None
+        weights, mapped = _weights(folder / "weights.safetensors", own)
         signed = _rebuild(
-            spec, signature, model, weights, output=output, folder=folder, sizes=_sizes(folder)
-        )
+            spec, signature, model, weights, output=output, folder=folder, sizes=_sizes(folder),
+            blank=not mapped,
+        )  # fmt: skip
+        if mapped:
+            adopt(signed.model, check_state(signed.model, weights, str(folder)))
         load_into(signed.model, weights, str(folder))
     signed.eval()
     signed.tokenizer = _tokenizer(folder, signature)
@@ -215,32 +229,15 @@ def statistics(inputs: Shaped[Tensor, "n ..."], /) -> dict[str, Tensor]:
     }
 
 
-def _find(path: Path) -> Path:
-    for folder in (path, path / "bundle") if is_there(path) else ():
-        if (folder / "manifest.json").exists() and (folder / "signature.json").exists():
-            return folder
-    if not is_there(path):
-        raise UsageError(f"{path} does not exist; expected a bundle or a run folder")
-    if (path / "config.json").exists():
-        raise UsageError(f"{path} is a folder as Hugging Face keeps them; name it hf:{path}")
-    run = (path / "events.jsonl").exists()
-    more = f"; `cartograd runs show {path}` says how this one ended" if run else ""
-    if (path / "best" / "manifest.json").exists():
-        more = f"; that of the best model stands in {path / 'best'}"
-    raise UsageError(
-        f"{path} holds no bundle; expected a bundle, or the folder of a run that has finished{more}"
-    )
+def _weights(file: Path, own: bool) -> tuple[dict[str, Any], bool]:
+    """The weights, and whether they stay in the file: those of our own models, if they are large.
 
-
-def _verified(folder: Path) -> str:
-    """The manifest's BLAKE3, after every file of the folder was compared with it."""
-    digest = check_manifest(folder)
-    listed = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["files"]
-    present = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
-    strange = sorted(present - set(listed) - {"manifest.json"})
-    if strange:
-        raise UsageError(f"{folder}: {strange[0]!r} is not in the manifest: it was added later")
-    return digest
+    A bundle is replaced as a whole and never written into.
+    """
+    large = own and file.is_file() and file.stat().st_size >= LARGE
+    if large and "extra" not in read_about(file):
+        return dict(mapped_tensors(file)), True
+    return read_tensors(file), False
 
 
 def _rebuild(
@@ -252,6 +249,7 @@ def _rebuild(
     output: Any,
     folder: Path,
     sizes: Narrowing | None,
+    blank: bool,
 ) -> Signed:
     if model is not None:
         if sizes is not None and narrowing_of(model) is None:
@@ -260,7 +258,7 @@ def _rebuild(
     if spec is None:
         raise UsageError(f"{folder}: its model is a module of its writer's; give it as model=")
     with torch.random.fork_rng(devices=[]):
-        return made(spec, signature, weights, str(folder), sizes)
+        return made(spec, signature, weights, str(folder), sizes, blank=blank)
 
 
 def _sizes(folder: Path) -> Narrowing | None:

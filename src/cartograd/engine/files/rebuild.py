@@ -23,7 +23,7 @@ from cartograd.engine.files.tensor_files import check_state
 
 def made(
     spec: Spec, signature: Signature, weights: Mapping[str, Tensor], source: str,
-    sizes: Narrowing | None = None, /,
+    sizes: Narrowing | None = None, /, *, blank: bool = True,
 ) -> Signed:  # fmt: skip
     """A model by its name; one that a compressor made (`int8-weights:model=(mlp)`) in two steps.
 
@@ -35,6 +35,8 @@ def made(
         weights: that it will get.
         source: of them, for errors.
         sizes: of one that was pruned.
+        blank: fill the memory of its weights with zeros, where they will be copied there; it is
+            left alone, and so takes none, where they bring their own.
 
     Raises:
         UsageError: there is no such model or compressor, it has no such sizes, or the weights are
@@ -47,7 +49,7 @@ def made(
             outline = outlined(spec, signature, weights, source).model
             _narrow(outline, sizes, source)
             check_state(outline, weights, source)
-        with SkipInit():
+        with SkipInit(zero=blank):
             built: Signed = build(spec, kind="model", signature=signature)
         _narrow(built.model, sizes, source)
         return built
