@@ -183,6 +183,7 @@ def _ready(model: Writer, precision: str, device: torch.device) -> Writer:
         return inference_form(model, precision)
     if precision != "float32":
         raise UsageError(
-            f"{type(model).__name__} writes in float32 only; other formats are for LLaMA and its kin on a CPU"
+            f"{type(model).__name__} writes in float32 only; other formats are for LLaMA and its "
+            "kin on a CPU"
         )
     return model
