@@ -7,7 +7,8 @@ from cartograd.architectures.decoding.beam import beam_search
 from cartograd.architectures.decoding.generate import generate, left_padded
 from cartograd.architectures.decoding.streaming import streaming
 from cartograd.architectures.transformer.cache import Cache
-from cartograd.architectures.transformer.paged import PAGE, PagedRows, Pages
+from cartograd.architectures.transformer.page_pool import PAGE, Pages
+from cartograd.architectures.transformer.paged import PagedRows
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.practice.compression.fast_weights import inference_form

@@ -38,7 +38,8 @@ import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
-from cartograd.architectures.transformer.paged import PagedLayer, PagedRows, Pages, check_room
+from cartograd.architectures.transformer.page_pool import Pages
+from cartograd.architectures.transformer.paged import PagedLayer, PagedRows, check_room
 from cartograd.architectures.transformer.rounded_keys import whole_numbers
 from cartograd.core.errors import UsageError
 
@@ -133,7 +134,7 @@ class Cache:
         self.scale: Tensor | None = None
         self.paged: PagedRows | None = None
         self.layers: list[Layer] | list[PagedLayer] = self._layers(0)
-        self.rows, self.capacity, self.ahead = rows, capacity, 0
+        self.rows, self.capacity, self.ahead, self.device = rows, capacity, 0, self.all.device
         self.starts = None if starts is None else starts.to(device)
 
     def __getitem__(self, layer: int) -> Layer | PagedLayer:
@@ -185,9 +186,8 @@ class Cache:
 
         Padding gets position 0.
         """
-        device = self.all.device
         first = self.length + self.ahead
-        places = torch.arange(first, first + new, device=device)
+        places = torch.arange(first, first + new, device=self.device)
         if self.starts is None:
             return places
         return (places - self.starts[:, None]).clamp(min=0)

@@ -32,96 +32,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from cartograd.architectures.transformer.page_pool import PAGE, Pages
 from cartograd.architectures.transformer.rounded_keys import whole_numbers
 from cartograd.core.errors import UsageError
-
-PAGE = 16
-"""Tokens of a page."""
-
-GROWTH = 0.25
-"""By which share of itself the pool grows at least."""
-
-
-class Pages:
-    """The pages of all layers, and how many rows use each.
-
-    Args:
-        layers, heads, width: how many layers; heads of keys and of values together; features of
-            one.
-        dtype, device: of what attention takes.
-        in_int8: keep whole numbers of eight bits and a step for each head and token.
-
-    Attributes:
-        kept, steps: of each layer, all slots; no steps where numbers are not rounded.
-        uses: of each page, how many rows point to it. The first is padding's and nobody's.
-    """
-
-    def __init__(
-        self, layers: int, heads: int, width: int, dtype: torch.dtype,
-        device: torch.device | str, /, *, in_int8: bool,
-    ):  # fmt: skip
-        self.dtype, self.device = dtype, torch.device(device)
-        form = torch.int8 if in_int8 else dtype
-        self.kept = [
-            torch.zeros(PAGE, heads, width, dtype=form, device=device) for _ in range(layers)
-        ]
-        self.steps = [
-            torch.zeros(PAGE, heads, 1, device=device) for _ in range(layers if in_int8 else 0)
-        ]
-        self.uses, self._free = [1], list[int]()
-
-    @property
-    def used(self) -> int:
-        """Pages that some row points to."""
-        return len(self.uses) - 1 - len(self._free)
-
-    @property
-    def size(self) -> int:
-        """Bytes of all pages, used or not."""
-        return sum(part.nbytes for part in (*self.kept, *self.steps))
-
-    def take(self, count: int, /) -> list[int]:
-        """Pages that nobody uses, neighbours where there are such."""
-        if count > len(self._free):
-            self._grow(count - len(self._free))
-        taken = [self._free.pop() for _ in range(count)]
-        for page in taken:
-            self.uses[page] = 1
-        return taken
-
-    def share(self, pages: Sequence[int], /) -> None:
-        """Another row points to these pages."""
-        for page in pages:
-            self.uses[page] += 1
-
-    def drop(self, pages: Sequence[int], /) -> None:
-        """A row points to these pages no longer."""
-        for page in reversed(pages):
-            self.uses[page] -= 1
-            if not self.uses[page]:
-                self._free.append(page)
-
-    @torch.inference_mode()
-    def own(self, page: int, /) -> int:
-        """A copy of a page, for one of the rows that point to it."""
-        (copy,) = self.take(1)
-        self.uses[page] -= 1
-        for part in (*self.kept, *self.steps):
-            part[copy * PAGE :][:PAGE] = part[page * PAGE :][:PAGE]
-        return copy
-
-    @torch.inference_mode(mode=False)
-    def _grow(self, count: int) -> None:
-        """More pages; one layer at a time is twice in memory meanwhile."""
-        before = len(self.uses)
-        more = max(count, int(GROWTH * before))
-        for parts in (self.kept, self.steps):
-            for number, old in enumerate(parts):
-                new = old.new_empty((before + more) * PAGE, *old.shape[1:])
-                new[: len(old)] = old
-                parts[number] = new
-        self.uses += [0] * more
-        self._free = sorted([*self._free, *range(before, before + more)], reverse=True)
 
 
 class PagedRows:
@@ -191,6 +104,29 @@ class PagedRows:
             self.pages.drop(table[needed:])
             del table[needed:]
         self.slots, self._found = self.slots[:, :length], None
+
+    @torch.inference_mode(mode=False)
+    def join(self, other: "PagedRows", /) -> None:
+        """Take in the rows of another over the same pages; all end at the same place then."""
+        end = max(self.length, other.length)
+        self._shift(end - self.length)
+        other._shift(end - other.length)
+        self.starts, self.tables = self.starts + other.starts, self.tables + other.tables
+        self.slots, self._found = torch.cat([self.slots, other.slots]), None
+        other.tables = []
+
+    def trim(self) -> None:
+        """Leave out places at the left that are padding in all rows."""
+        self._shift(-min(self.starts, default=self.length))
+
+    @torch.inference_mode(mode=False)
+    def _shift(self, by: int) -> None:
+        """Have so many more places of padding at the left of all rows, or fewer."""
+        self.starts = [start + by for start in self.starts]
+        self.slots = torch.nn.functional.pad(self.slots, (by, 0))
+        self._found = None
+        for layer in self.layers:
+            layer.length = self.length
 
     def _take(self, row: int, start: int, end: int) -> None:
         """Give a row the pages that it needs, none of which another row sees change."""
