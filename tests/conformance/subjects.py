@@ -561,6 +561,10 @@ SIGNATURES = {
         (Port("text", "text", ("t",), "int64", (0, 10), padding_id=0),),
         (Port("meaning", "vector", (8,)),),
     ),
+    "encoder-embedding": Signature(
+        (Port("text", "text", ("t",), "int64", (0, 10), padding_id=0),),
+        (Port("meaning", "vector", (8,)),),
+    ),
     "sentence-encoder": Signature(
         (Port("text", "text", ("t",), "int64", (0, 10), padding_id=0),),
         (Port("meaning", "vector", (8,)),),

@@ -35,7 +35,13 @@ from cartograd.architectures.pretrained.published_folder import configuration, t
 from cartograd.architectures.pretrained.published_pictures import standardised
 from cartograd.architectures.pretrained.published_writing import writes
 from cartograd.architectures.pretrained.sentence_decoder import READERS, sentence_decoder
-from cartograd.architectures.pretrained.sentence_folder import MODULES, sentence_encoder
+from cartograd.architectures.pretrained.sentence_folder import (
+    DENSE,
+    MODULES,
+    kinds_of,
+    sentence_encoder,
+)
+from cartograd.architectures.pretrained.sentence_kin import ENCODERS, sentence_kin
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.signed import Signed
@@ -107,6 +113,9 @@ def _of_texts(folder: Path, prompt: str | None) -> Signed:
     family = _family(folder, configuration(folder))
     if family.MODEL in READERS:
         return sentence_decoder(folder, family, prompt=prompt)
+    plain = family.MODEL == "bert" and configuration(folder)["model_type"] == "bert"
+    if family.MODEL in ENCODERS and not (plain and DENSE not in kinds_of(folder)):
+        return sentence_kin(folder, family, prompt=prompt)
     return sentence_encoder(folder, prompt=prompt)
 
 

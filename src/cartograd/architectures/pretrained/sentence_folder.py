@@ -28,8 +28,14 @@ from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.data.text.tokenizer import Tokenizer
 
+UNSAID = 10**20
+"""Tokenizers of no greatest length say a number above this."""
+
 MODULES = "modules.json"
 """The parts of the encoder, one after another."""
+
+DENSE = "Dense"
+"""A layer behind the pooling, of models that have one."""
 
 POOLINGS = {"mean": "mean", "cls": "cls", "max": "max"}
 """Ways to pool that BERT has; ours have the same names."""
@@ -120,12 +126,13 @@ def kinds_of(folder: Path, /) -> list[str]:
     ]
 
 
-def parts(folder: Path, poolings: Mapping[str, str], /) -> tuple[str, bool]:
+def parts(folder: Path, poolings: Mapping[str, str], /, *, dense: bool = False) -> tuple[str, bool]:
     """How the features are pooled, and whether vectors get length one.
 
     Args:
         folder: of sentence-transformers.
         poolings: ways to pool that are known, and what they are called here.
+        dense: whether a layer may follow the pooling.
 
     Raises:
         UsageError: there are other parts, or it is another way.
@@ -134,15 +141,18 @@ def parts(folder: Path, poolings: Mapping[str, str], /) -> tuple[str, bool]:
     if not file.is_file():
         return _pooling(pooling, poolings), True
     kinds = kinds_of(folder)
-    if kinds not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]):
+    further = [kind for kind in kinds[2:] if kind != DENSE or not dense]
+    if kinds[:2] != ["Transformer", "Pooling"] or further not in ([], ["Normalize"]):
         raise UsageError(
             f"{file} lists {', '.join(kinds) or 'nothing'}; expected Transformer, Pooling and "
-            "perhaps Normalize"
+            f"perhaps {'Dense and ' if dense else ''}Normalize"
         )
+    if kinds[2:].count(DENSE) > 1 or (kinds[-1] == DENSE and further):
+        raise UsageError(f"{file} lists {', '.join(kinds)}; expected one Dense before Normalize")
     for part, place in zip(read_list(file)[:2], ("", "1_Pooling"), strict=True):
         if part.get("path") != place:
             raise UsageError(f"{file}: path={shown(part.get('path'))}; expected {place!r}")
-    return _pooling(pooling, poolings), len(kinds) == 3
+    return _pooling(pooling, poolings), bool(further)
 
 
 def _pooling(file: Path, poolings: Mapping[str, str]) -> str:
@@ -219,13 +229,15 @@ def chosen(prompts: Mapping[str, str], default: str | None, prompt: str | None, 
     return "" if name is None else prompts[name]
 
 
-def told(folder: Path, tokenizer: Tokenizer, context: int, prompt: str | None, /) -> Tokenizer:
+def told(
+    folder: Path, tokenizer: Tokenizer, context: int | None, prompt: str | None, /
+) -> Tokenizer:
     """The tokenizer of an encoder: where it cuts texts, and what it puts before each.
 
     Args:
         folder: of sentence-transformers.
         tokenizer: of the folder.
-        context: the most tokens that the model can read.
+        context: the most tokens that the model can read; any number if None.
         prompt: as of `sentence_encoder`.
 
     Raises:
@@ -236,7 +248,8 @@ def told(folder: Path, tokenizer: Tokenizer, context: int, prompt: str | None, /
     if longest is None:
         file = folder / "tokenizer_config.json"
         most = read_object(file).get("model_max_length") if file.is_file() else None
-        longest = min(most, context) if isinstance(most, int) else context
+        most = most if isinstance(most, int) and most < UNSAID else None
+        longest = min((one for one in (most, context) if one is not None), default=None)
     made = tokenizer.told(longest=longest)
     if not text:
         return made

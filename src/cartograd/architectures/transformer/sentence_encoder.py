@@ -139,15 +139,25 @@ class SentenceEncoder(nn.Module):
 
     def _vector(self, x: Float[Tensor, "b t d"], there: Bool[Tensor, "b t"]) -> Tensor:
         """What texts mean whose tokens were looked up."""
-        x = self._pooled(self.encoder.encoded(x, there), there[..., None])
+        x = pooled(self.encoder.encoded(x, there), there, self.pooling)
         return F.normalize(x, dim=1) if self.normalised else x
 
-    def _pooled(self, x: Tensor, there: Tensor) -> Tensor:
-        if self.pooling == "cls":
-            return x[:, 0]
-        if self.pooling == "max":
-            return x.masked_fill(there == 0, -torch.inf).amax(1)
-        return (x * there).sum(1) / there.sum(1).clamp(min=1)
+
+def pooled(
+    x: Float[Tensor, "b t d"], there: Bool[Tensor, "b t"], how: str, /
+) -> Float[Tensor, "b d"]:
+    """One vector for the features of each text.
+
+    Args:
+        x: features of tokens.
+        there: which of them are no padding.
+        how: `mean`, `cls` or `max`.
+    """
+    if how == "cls":
+        return x[:, 0]
+    if how == "max":
+        return x.masked_fill(~there[..., None], -torch.inf).amax(1)
+    return (x * there[..., None]).sum(1) / there.sum(1, keepdim=True).clamp(min=1)
 
 
 def _moved(
