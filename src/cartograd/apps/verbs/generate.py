@@ -139,18 +139,14 @@ def stream(target: Target | Writing, prompt: str, /, **options: Any) -> Iterator
 
 def manner_for(writing: Writing, asked: Options, /) -> Manner:
     """How the model was published to write, but for what the caller says."""
-    manner = writing.manner
-    alone = asked.samplers or asked.draft or any(one is not None for one in _forms(asked).values())
+    manner, formed = writing.manner, any(one is not None for one in _forms(asked).values())
+    alone = asked.samplers or asked.draft or formed
     if asked.beams is not None or alone or asked.seed is not None:
         manner = replace(manner, beams=asked.beams or 1)
     named = {Spec.parse(one).name.replace("_", "-") for one in _chain(asked)}
-    if PENALTY in named:
-        manner = replace(manner, repetition_penalty=1.0)
-    if NGRAMS in named:
-        manner = replace(manner, ngram=0)
-    if any(one is not None for one in _forms(asked).values()):
-        manner = replace(manner, ngram=0, first=None, last=None, least=0)
-    return manner
+    for name, nothing in CHANGED.items():
+        manner = replace(manner, **nothing) if name in named else manner
+    return replace(manner, ngram=0, first=None, last=None, least=0) if formed else manner
 
 
 def _writing(target: Target | Writing, asked: Options) -> Writing:
@@ -274,8 +270,8 @@ def _tokens(
         yield from piece
 
 
-PENALTY, NGRAMS = "repetition-penalty", "no-repeat-ngram"
-"""The samplers that take the place of published ones."""
+CHANGED = {"repetition-penalty": {"repetition_penalty": 1.0}, "no-repeat-ngram": {"ngram": 0}}
+"""The samplers that take the place of published ones, and the manner without these."""
 
 CHARACTER = 8
 """Most tokens that the bytes of one character may take."""
