@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import File, Seed
+from cartograd.apps.cli.gate_flags import REFUSED, gate_from
 
 TOOLS = ("calculator",)
 """Unless told otherwise."""
@@ -23,6 +24,8 @@ def ask_(
     temperature: float | None = None,
     seed: Seed = None,
     transcript: File = None,
+    gate: tuple[str, ...] = (),
+    gate_report: File = None,
     json: bool = False,
 ) -> int:
     """Ask a model that may call tools first; each step is bound to the schema of a call.
@@ -43,12 +46,18 @@ def ask_(
         temperature: draw tokens, below 1 more careful, above 1 bolder; the likeliest if left out.
         seed: of the draws; 0 if left out.
         transcript: a file for the steps, a line of JSON each.
+        gate: what the question, what tools say and the answer have to pass: rules (the package's),
+            a run that classifies texts, or a .toml of your own rules; several with a flag each. The
+            exit code is 1 where the question or the answer is refused.
+        gate_report: a file for what the gate says of each text it looks at, with its score; a line
+            of JSON each.
         json: print one object.
     """
     from cartograd.apps.load.endpoint import is_endpoint
     from cartograd.apps.tools.ask import ask, tool_of
 
     ready = [tool_of(one) for one in tools]  # refused before a model is loaded
+    guard = gate_from(gate, gate_report)
     if is_endpoint(target):
         options = {"max_tokens": length, "temperature": temperature, "seed": seed}
     else:
@@ -60,12 +69,16 @@ def ask_(
         }
     found = ask(
         target, question, tools=ready, steps=steps, seconds=seconds, tool_choice=tool_choice,
-        transcript=transcript, seen=None if json else _shown,
+        transcript=transcript, seen=None if json else _shown, gate=guard,
         **{key: own for key, own in options.items() if own is not None},
     )  # fmt: skip
     if json:
-        output.emit(asdict(found))
-        return 0
+        told = None if found.refused is None else found.refused.to_json()
+        output.emit(asdict(found) | {"refused": told})
+        return REFUSED if told else 0
+    if found.refused is not None:
+        output.note(found.refused.line())
+        return REFUSED
     if not found.ended:
         output.note("the steps or the time were over: it was made to answer")
     print(found.answer)

@@ -11,6 +11,7 @@ from cartograd.apps.cli import output
 from cartograd.apps.cli.common import File, Seed, Source, check_sources
 from cartograd.apps.cli.drawing import condition_of, draw, sampler_of
 from cartograd.apps.cli.filling import filled
+from cartograd.apps.cli.gate_flags import REFUSED, gate_from
 from cartograd.apps.cli.refused_flags import check_unused
 from cartograd.apps.cli.styling import styled
 from cartograd.core.errors import UsageError
@@ -56,6 +57,8 @@ def generate_(
     schema: str | None = None,
     grammar: str | None = None,
     pattern: str | None = None,
+    gate: tuple[str, ...] = (),
+    gate_report: File = None,
     json: bool = False,
 ) -> int:
     """Let a model write (go on from a prompt, or answer it), or draw examples.
@@ -114,6 +117,11 @@ def generate_(
         schema: of a text, a JSON schema that it follows: a file, or the schema itself.
         grammar: a grammar (GBNF) that it follows: a file, or the grammar itself.
         pattern: a regular expression that it is.
+        gate: what prompt and text have to pass: rules (the package's), a run that classifies texts,
+            or a .toml of your own rules; several with a flag each. A text is then printed sentence
+            by sentence; the exit code is 1 where something is refused.
+        gate_report: a file for what the gate says of each text it looks at, with its score; a line
+            of JSON each.
         json: print one object.
     """
     from cartograd.apps.load.form_rules import rules_of
@@ -130,7 +138,7 @@ def generate_(
         "--draft": (draft, None), "--plain": (plain, False), "--precision": (precision, "float32"),
         "--cache": (cache, "float32"), "--window": (window, None), "--sinks": (sinks, None),
         "--prefill-chunk": (prefill_chunk, None), "--schema": (schema, None),
-        "--grammar": (grammar, None), "--pattern": (pattern, None),
+        "--grammar": (grammar, None), "--pattern": (pattern, None), "--gate": (gate, ()),
     }  # fmt: skip
     styling = any(one is not None for one in (content, style, style_weight))
     if styling or inpaint is not None or mask is not None:
@@ -174,7 +182,7 @@ def generate_(
         precision=precision, cache=cache, count=1 if count is None else count,
         seed=0 if (chain or several) and seed is None else seed,
         window=window, sinks=4 if sinks is None else sinks, prefill_chunk=prefill_chunk,
-        schema=schema, grammar=grammar, pattern=pattern,
+        schema=schema, grammar=grammar, pattern=pattern, gate=gate_from(gate, gate_report),
     )  # fmt: skip
 
 
@@ -185,6 +193,7 @@ def _written(model: Any, text: str, json: bool, /, **options: Any) -> int:
         UsageError: the text is empty.
     """
     from cartograd.apps.answers.writer import Manner
+    from cartograd.apps.gate.verdict import RefusedError
     from cartograd.apps.load.writing import Writing
     from cartograd.apps.verbs.generate import generate, stream
 
@@ -197,8 +206,13 @@ def _written(model: Any, text: str, json: bool, /, **options: Any) -> int:
         output.note(f"written as published, where no option says otherwise: {told}")
     if json or options["count"] != 1:
         return _whole(generate(writing, text, **options), json)
-    for piece in stream(writing, text, **options):
-        print(piece, end="", flush=True)
+    try:
+        for piece in stream(writing, text, **options):
+            print(piece, end="", flush=True)
+    except RefusedError as error:
+        print()
+        output.note(error.verdict.line())
+        return REFUSED
     print()
     return 0
 
@@ -206,14 +220,20 @@ def _written(model: Any, text: str, json: bool, /, **options: Any) -> int:
 def _whole(written: list[Any], json: bool, /) -> int:
     """Texts that are there as a whole: one object, or each after a line with its number."""
     speed = sum(len(one.tokens) for one in written) / max(written[0].seconds, 1e-9)
+    refused = [one.refused for one in written if one.refused is not None]
+    told = [
+        asdict(one) | {"refused": None if one.refused is None else one.refused.to_json()}
+        for one in written
+    ]
     if not json:
         for number, one in enumerate(written, 1):
             print(f"--- {number} of {len(written)}\n{one.text}")
+        output.notes(one.line() for one in refused)
     elif len(written) == 1:
-        output.emit(asdict(written[0]) | {"tokens_per_second": speed})
+        output.emit(told[0] | {"tokens_per_second": speed})
     else:
-        output.emit({"texts": [asdict(one) for one in written], "tokens_per_second": speed})
-    return 0
+        output.emit({"texts": told, "tokens_per_second": speed})
+    return REFUSED if refused else 0
 
 
 def _short(

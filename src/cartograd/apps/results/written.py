@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from cartograd.apps.gate.verdict import Verdict
+
 
 @dataclass(frozen=True)
 class Written:
@@ -14,6 +16,7 @@ class Written:
         prompt_tokens: how many tokens the prompt is, a chat's template included.
         ended: whether the model came to an end by itself.
         seconds: how long it took.
+        refused: what a gate says that refused the prompt or the answer, whose text is then empty.
     """
 
     prompt: str
@@ -22,3 +25,4 @@ class Written:
     prompt_tokens: int
     ended: bool
     seconds: float
+    refused: Verdict | None = None

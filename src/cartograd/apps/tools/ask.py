@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from cartograd.apps.gate.gate import gate_of
 from cartograd.apps.load.endpoint import Endpoint, is_endpoint
 from cartograd.apps.load.target import Target
 from cartograd.apps.load.writing import Writing
@@ -38,6 +39,7 @@ def ask(
     tool_choice: str = "auto",
     transcript: str | Path | None = None,
     seen: Callable[[Step], object] | None = None,
+    gate: Any = None,
     **options: Any,
 ) -> Asked:
     """Ask a model that may call tools.
@@ -53,6 +55,8 @@ def ask(
         tool_choice: "auto", or "required": it has to call a tool first.
         transcript: a file that each step is written to, as a line of JSON.
         seen: is told each step when it is over.
+        gate: what the question, what tools say and the answer have to pass: `rules`, a run that
+            classifies texts, a file of rules, several of these, or a `Gate`.
         **options: of `generate`, such as `length`, `samplers` and `seed`; of an address, further
             keys of its requests.
 
@@ -63,6 +67,7 @@ def ask(
     if not question.strip():
         raise UsageError("the question is empty; expected a text")
     ready = [tool_of(one) for one in tools]
+    guard = None if gate is None else gate_of(gate)
     caller: Caller
     if is_endpoint(target):
         caller = EndpointCaller(Endpoint(str(target)), **options)
@@ -72,8 +77,9 @@ def ask(
         caller = OwnCaller(Writing(target), **options)
     told = partial(_told, list[Step](), transcript, seen, question)
     return loop(
-        caller, question, ready, steps=steps, seconds=seconds, tool_choice=tool_choice, seen=told
-    )
+        caller, question, ready, steps=steps, seconds=seconds, tool_choice=tool_choice, seen=told,
+        gate=guard,
+    )  # fmt: skip
 
 
 def tool_of(given: Given, /) -> Tool:

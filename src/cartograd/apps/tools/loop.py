@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from cartograd.apps.gate.gate import Gate
+from cartograd.apps.gate.verdict import Verdict
 from cartograd.apps.tools.tool import Tool
 from cartograd.core.errors import UsageError, unknown
 
@@ -76,11 +78,13 @@ class Asked:
         answer: the text.
         steps: calls with what came of them; the last one is the answer.
         ended: whether the model answered by itself, and not because its steps were over.
+        refused: what a gate says that refused the question or the answer, which is then empty.
     """
 
     answer: str
     steps: tuple[Step, ...]
     ended: bool
+    refused: Verdict | None = None
 
 
 def loop(
@@ -93,6 +97,7 @@ def loop(
     seconds: float | None = None,
     tool_choice: str = "auto",
     seen: Callable[[Step], object] | None = None,
+    gate: Gate | None = None,
 ) -> Asked:
     """Let a model call tools until it answers.
 
@@ -104,6 +109,8 @@ def loop(
         seconds: after which it has to answer; any number if not given.
         tool_choice: "auto", or "required": the first step has to be a call.
         seen: is told each step when it is over.
+        gate: what the question, what tools say and the answer have to pass. What a tool says that
+            is refused is kept from the model, which is told so.
 
     Raises:
         UsageError: two tools have one name, or there are too few steps.
@@ -119,6 +126,8 @@ def loop(
             f"steps={steps} with {len(named)} tools is too few; tool_choice={tool_choice} needs "
             f"{least} steps" + " and a tool" * (least - 1)
         )
+    if gate is not None and (told := gate.asked(question)).refused:
+        return Asked("", (), False, told)
     messages: list[Mapping[str, Any]] = [{"role": "user", "content": question}]
     start, done = time.monotonic(), list[Step]()
     while True:
@@ -126,18 +135,26 @@ def loop(
         last = len(done) == steps - 1 or (seconds is not None and begin - start > seconds)
         must = tool_choice == "required" and not done
         move = caller.move(messages, () if last else tuple(named.values()), must)
-        if move.tool is None:
-            result = move.answer
-        elif move.tool in named:
-            result = named[move.tool].answer(move.arguments)
-        else:
-            result = (
-                f"error: there is no tool {move.tool!r}; there are {', '.join(named) or 'none'}"
-            )
+        result, told = _result(move, named, gate)
         done.append(Step(move.tool, move.arguments, result, time.monotonic() - begin))
         if seen is not None:
             seen(done[-1])
         if move.tool is None or last:
             answer = result if move.tool is None else ""
-            return Asked(answer, tuple(done), move.tool is None and not last)
+            return Asked(answer, tuple(done), move.tool is None and not last, told)
         messages += [move.said, caller.told(move, result)]
+
+
+def _result(move: Move, named: Mapping[str, Tool], gate: Gate | None) -> tuple[str, Verdict | None]:
+    """What comes of a move, and why its answer is refused, if it is."""
+    if move.tool is None:
+        told = None if gate is None else gate.check(move.answer, "answer")
+        return ("", told) if told is not None and told.refused else (move.answer, None)
+    if move.tool not in named:
+        there = ", ".join(named) or "none"
+        return f"error: there is no tool {move.tool!r}; there are {there}", None
+    result = named[move.tool].answer(move.arguments)
+    told = None if gate is None else gate.check(result, "prompt")
+    if told is not None and told.refused:
+        return f"error: what the tool says is refused: {told.why}", None
+    return result, None

@@ -3,16 +3,20 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from cartograd.apps.answers.writer import Begun, Manner
+from cartograd.apps.gate.gate import gate_of
 from cartograd.apps.load.form import Form, form_of
 from cartograd.apps.load.target import Target
-from cartograd.apps.load.writing import NEAR, Writing
+from cartograd.apps.load.writing import Writing
 from cartograd.apps.results.written import Written
+from cartograd.apps.verbs.decoded import decoded
+from cartograd.apps.verbs.gated import gated
 from cartograd.architectures.decoding.generate import stream as steps
 from cartograd.architectures.decoding.speculative import speculative
 from cartograd.core.build import build
@@ -50,6 +54,8 @@ class Options:
         schema: a JSON schema that every text follows, as an object, a text or a file.
         grammar: a grammar that every text follows, in GBNF, as a text or a file.
         pattern: a regular expression that every text is.
+        gate: what prompts and answers have to pass: `rules`, a run that classifies texts, a file of
+            rules, several of these, or a `Gate`; nothing if not given.
     """
 
     length: int = 128
@@ -67,6 +73,7 @@ class Options:
     schema: Any = None
     grammar: str | Path | None = None
     pattern: str | None = None
+    gate: Any = None
 
 
 def generate(
@@ -79,17 +86,21 @@ def generate(
         prompts: one or more texts, or conversations of messages with `role` and `content`; a batch
             is faster than one by one.
         **options: `length`, `samplers`, `seed`, `beams`, `draft`, `plain`, `precision`,
-            `cache`, `count`, `window`, `sinks`, `prefill_chunk`, `schema`, `grammar`, `pattern`:
-            see `Options`.
+            `cache`, `count`, `window`, `sinks`, `prefill_chunk`, `schema`, `grammar`, `pattern`,
+            `gate`: see `Options`.
 
     Raises:
         UsageError: the target writes no text, a prompt is empty or too long, or an option is wrong.
     """
     asked = _asked(options)
+    texts = [prompts] if isinstance(prompts, str) else list(prompts)
+    if asked.gate is not None:
+        gate, own = gate_of(asked.gate), _writing(target, asked)
+        writes = partial(generate, own, **options | {"gate": None})
+        return gated(gate, texts, writes, count=asked.count)
     writing = _writing(target, asked)
     form, stop = _formed(writing, asked)
     manner = manner_for(writing, asked)
-    texts = [prompts] if isinstance(prompts, str) else list(prompts)
     rows = [writing.encoded(text, plain=asked.plain) for text in texts]
     start = time.perf_counter()
     with evaluating(writing.signed):
@@ -121,20 +132,26 @@ def generate(
 def stream(target: Target | Writing, prompt: str, /, **options: Any) -> Iterator[str]:
     """Generate a text piece by piece, as it is written; arguments as of `generate`.
 
-    A beam search knows its answer at the end only: it comes in one piece.
+    A beam search knows its answer at the end only: it comes in one piece. With a gate the pieces
+    are sentences, each of which has passed it.
 
     Raises:
         UsageError: as there.
+        RefusedError: the gate refuses the prompt, or the sentence that would come next.
     """
     asked = _asked(options)
     if asked.count > 1:
         raise UsageError("a stream is one text; ask `generate` for several")
+    if asked.gate is not None:
+        gate = gate_of(asked.gate)
+        gate.admitted(prompt)
+        return gate.guarded(stream(target, prompt, **options | {"gate": None}))
     writing = _writing(target, asked)
     form, stop = _formed(writing, asked)
     row, manner = writing.encoded(prompt, plain=asked.plain), manner_for(writing, asked)
     if manner.beams > 1:
         return iter([generate(writing, prompt, **options)[0].text])
-    return _decoded(writing, row, _tokens(writing, row, asked, form), stop)
+    return decoded(writing, row, _tokens(writing, row, asked, form), stop)
 
 
 def manner_for(writing: Writing, asked: Options, /) -> Manner:
@@ -272,27 +289,3 @@ def _tokens(
 
 CHANGED = {"repetition-penalty": {"repetition_penalty": 1.0}, "no-repeat-ngram": {"ngram": 0}}
 """The samplers that take the place of published ones, and the manner without these."""
-
-CHARACTER = 8
-"""Most tokens that the bytes of one character may take."""
-
-
-def _decoded(
-    writing: Writing, prompt: list[int], tokens: Iterator[int], stop: frozenset[int]
-) -> Iterator[str]:
-    """Tokens as pieces of text; the bytes of one character are decoded together."""
-    before, waiting = writing.before(prompt), list[int]()
-    with evaluating(writing.signed):
-        for token in tokens:
-            if token in stop:
-                continue
-            waiting.append(token)
-            text = writing.text(waiting, after=before)
-            if text.endswith("\ufffd") and len(waiting) < CHARACTER:
-                continue
-            if text:
-                yield text
-            before, waiting = [*before, *waiting][-NEAR:], []
-    rest = writing.text(waiting, after=before)
-    if rest:
-        yield rest
