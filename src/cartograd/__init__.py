@@ -53,9 +53,9 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.apps.verbs.save import save as save
     from cartograd.apps.verbs.scan import scan as scan
     from cartograd.apps.verbs.security_curve import security_curve as security_curve
-    from cartograd.apps.verbs.study import study as study
     from cartograd.apps.verbs.shared_base import SharedBase as SharedBase
     from cartograd.apps.verbs.shared_base import Wish as Wish
+    from cartograd.apps.verbs.study import study as study
     from cartograd.apps.verbs.stylise import stylise as stylise
     from cartograd.apps.verbs.trace import trace as trace
     from cartograd.apps.verbs.train import train as train
