@@ -26,6 +26,13 @@ SETTINGS = {
     "gpt2": {"target_modules": ["c_attn", "c_proj"], "fan_in_fan_out": True,
              "use_rslora": True},
     "vit": {"target_modules": "all-linear", "bias": "lora_only", "modules_to_save": ["classifier"]},
+    "bert by dora": {"target_modules": ["query", "dense"], "task_type": "SEQ_CLS", "use_dora": True,
+                     "lora_alpha": 6, "alpha_pattern": {"1.attention.self.query": 2},
+                     "layers_to_transform": [1], "layers_pattern": "layer"},
+    "gpt2 by dora": {"target_modules": ["c_attn", "c_proj"], "fan_in_fan_out": True,
+                     "use_dora": True, "use_rslora": True, "init_lora_weights": "gaussian"},
+    "vit by dora": {"target_modules": ["query", "projection"], "use_dora": True,
+                    "rank_pattern": {"projection": 1}},
 }  # fmt: skip
 
 
@@ -50,8 +57,9 @@ def adapter(base, folder, **settings):
 @pytest.mark.oracle("hf")
 @pytest.mark.parametrize("kind", SETTINGS)
 def test_it_answers_as_peft_does(kind, tmp_path):
+    settings, kind = SETTINGS[kind], kind.split()[0]
     base = write(kind, tmp_path / "base")
-    other = adapter(base, tmp_path / "lora", **SETTINGS[kind])
+    other = adapter(base, tmp_path / "lora", **settings)
     mine = hf(tmp_path / "lora")
     same_logits(mine, other, base)
     x = torch.rand(2, 3, 8, 8) if kind == "vit" else torch.randint(2, 20, (2, 6))
@@ -88,7 +96,16 @@ def test_its_model_is_looked_for_and_may_be_told(tmp_path):
     ("more", "said"),
     [
         ({"peft_type": "IA3"}, "unknown peft_type 'IA3'; expected one of: LORA"),
-        ({"use_dora": True}, "use_dora=true is a form of LoRA that is not known here; merge it"),
+        ({"lora_bias": True}, "lora_bias=true is a form of LoRA that is not known here; merge it"),
+        ({"use_bdlora": {"nblocks": 2}}, "use_bdlora=.* is a form of LoRA that is not known here"),
+        ({"layer_replication": [[0, 2]]}, "layer_replication=.* is a form of LoRA that is not"),
+        ({"trainable_token_indices": [3]}, "trainable_token_indices=.* is a form of LoRA that is"),
+        ({"init_lora_weights": "pissa_niter_4"}, 'weights="pissa_niter_4" took its beginning out'),
+        (
+            {"init_lora_weights": "olora"},
+            r"path_initial_model_for_weight_conv.*, or merge",
+        ),
+        ({"target_parameters": ["experts.up"]}, "changes tensors that are no layers, such as"),
         ({"task_type": "TOKEN_CLS"}, None),
     ],
 )

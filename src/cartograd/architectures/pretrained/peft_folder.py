@@ -5,13 +5,16 @@ adapter_model.safetensors holds two thin matrices for each weight that was chang
 were learned as a whole (a new head, biases).
 
     W' = W + scale B A,    scale = alpha / r, or alpha / sqrt(r) where `use_rslora` is said
+    W' = m (W + scale B A) / |W + scale B A|, of each row, where `use_dora` is said
 
-They are added in float32, or in the weight's own type where that is finer. Forms of LoRA that are
-more than such a sum (DoRA, a mixture of adapters), and other methods of PEFT, are refused by name.
+They are added in float32, or in the weight's own type where that is finer. What the configuration
+may say is in `peft_config`; other forms of LoRA and other methods of PEFT are refused by name.
 
 References:
     Edward Hu, Yelong Shen, Phillip Wallis et al. LoRA: low-rank adaptation of large language
     models. ICLR 2022. https://arxiv.org/abs/2106.09685
+    Shih-Yang Liu et al. DoRA: weight-decomposed low-rank adaptation. ICML 2024.
+    https://arxiv.org/abs/2402.09353
     Damjan Kalajdzievski. A rank stabilization scaling factor for fine-tuning with LoRA. 2023.
     https://arxiv.org/abs/2312.03732
 """
@@ -25,9 +28,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cartograd.architectures.pretrained.published_config import read_object, shown
+from cartograd.architectures.pretrained.peft_config import understood
+from cartograd.architectures.pretrained.published_config import read_object
 from cartograd.architectures.pretrained.published_folder import ADAPTER, configuration, tensors_of
-from cartograd.core.errors import UsageError, unknown
+from cartograd.core.errors import UsageError
 
 FILE = "adapter_model.safetensors"
 
@@ -46,18 +50,8 @@ HEADS = {
 WRITERS = ("LMHeadModel", "ForCausalLM", "ForMaskedLM", "ForPreTraining", "Generation")
 """How the names of models end that give tokens."""
 
-READ = ("peft_type", "r", "lora_alpha", "use_rslora", "alpha_pattern", "fan_in_fan_out",
-        "base_model_name_or_path", "task_type")  # fmt: skip
-"""What the configuration says that counts here."""
-
-HARMLESS = (
-    "auto_mapping", "revision", "inference_mode", "target_modules", "exclude_modules",
-    "lora_dropout", "bias", "modules_to_save", "init_lora_weights", "layers_to_transform",
-    "layers_pattern", "rank_pattern", "loftq_config", "eva_config", "corda_config", "peft_version",
-    "megatron_core", "qalora_group_size", "ensure_weight_tying", "target_parameters",
-    "runtime_config", "lora_ga_config", "velora_config", "use_bdlora",
-)  # fmt: skip
-"""What it says of the training, or what the tensors say themselves."""
+LENGTHS = ".lora_magnitude_vector"
+"""How the names of the lengths end that DoRA gives to rows."""
 
 
 def is_peft(folder: Path, /) -> bool:
@@ -103,7 +97,7 @@ def adapted(folder: Path, base: Path, family: Any, /) -> tuple[dict[str, Any], d
         UsageError: a file is missing or damaged, the adapter is of a kind that is not known here,
             or does not fit the model.
     """
-    said = _understood(folder)
+    said = understood(folder)
     if not (folder / FILE).is_file():
         raise UsageError(f"{folder} holds no {FILE}; a pickle beside it is never opened")
     learned = tensors_of(folder, stem=FILE.removesuffix(".safetensors"))
@@ -121,26 +115,6 @@ def adapted(folder: Path, base: Path, family: Any, /) -> tuple[dict[str, Any], d
     return config, tensors
 
 
-def _understood(folder: Path) -> dict[str, Any]:
-    """What adapter_config.json says, as far as it counts.
-
-    Raises:
-        UsageError: it is of another method, or asks for more than a sum.
-    """
-    said = read_object(folder / ADAPTER)
-    if said.get("peft_type") != "LORA":
-        raise unknown("peft_type", str(said.get("peft_type")), ["LORA"], hint=f"({folder})")
-    for key, value in said.items():
-        if key not in (*READ, *HARMLESS) and value not in (None, False, [], {}):
-            raise UsageError(
-                f"{folder / ADAPTER}: {key}={shown(value)} is a form of LoRA that is not known "
-                "here; merge it into its model with PEFT and save that"
-            )
-    if said.get("bias", "none") not in ("none", "all", "lora_only"):
-        raise unknown("bias", str(said["bias"]), ["none", "all", "lora_only"], hint=f"({folder})")
-    return said
-
-
 def _sorted(
     folder: Path, learned: Mapping[str, Tensor], renamed: Iterable[tuple[str, str]]
 ) -> tuple[dict[str, dict[str, Tensor]], dict[str, Tensor]]:
@@ -152,6 +126,10 @@ def _sorted(
         for pattern, older in renamed:
             name = re.sub(pattern, older, name)
         found = FACTOR.fullmatch(name)
+        plain = name.removesuffix(".weight")
+        if plain.endswith(LENGTHS):
+            pairs.setdefault(plain.removesuffix(LENGTHS), {})["length"] = tensor
+            continue
         if found is None:
             whole[name] = tensor
             continue
@@ -161,6 +139,11 @@ def _sorted(
     for name, pair in pairs.items():
         if not {"A", "B"} <= set(pair):
             raise UsageError(f"{folder / FILE}: {name} has one thin matrix; expected lora_A and _B")
+        if "length" in pair and "embedding" in pair:
+            raise UsageError(
+                f"{folder / FILE}: {name} is an embedding with lengths (DoRA), which is not known "
+                "here; merge it into its model with PEFT and save that"
+            )
     return pairs, whole
 
 
@@ -194,16 +177,28 @@ def _changed(
     """A weight with its change in it."""
     dtype = torch.promote_types(weight.dtype, torch.float32)
     down, up = (pair[side].to(dtype).flatten(1) for side in "AB")
+    turned = "embedding" in pair or (said.get("fan_in_fan_out") and weight.ndim == 2)
     try:
         change = up @ down
-        if "embedding" in pair or (said.get("fan_in_fan_out") and weight.ndim == 2):
-            change = change.T
-        return weight.to(dtype) + scale * change.reshape(weight.shape)
+        own = weight.to(dtype)
+        found = own + scale * (change.T if turned else change).reshape(weight.shape)
+        if "length" not in pair:
+            return found
+        rows = found.T if turned else found
+        lengths = pair["length"].to(dtype).reshape(-1, *[1] * (rows.ndim - 1))
+        if len(lengths) != len(rows):
+            raise RuntimeError
+        rows = rows * lengths / rows.flatten(1).norm(dim=1).view_as(lengths)
+        return rows.T if turned else rows
     except RuntimeError as error:
         raise UsageError(
             f"{name} is of shape {tuple(weight.shape)}, and its change of {tuple(up.shape)} times "
-            f"{tuple(down.shape)}; is this the adapter's own model?"
+            f"{tuple(down.shape)}{_lengths(pair)}; is this the adapter's own model?"
         ) from error
+
+
+def _lengths(pair: Mapping[str, Tensor]) -> str:
+    return f" with {pair['length'].numel()} lengths" if "length" in pair else ""
 
 
 def _place(name: str, tensors: Mapping[str, Tensor], folder: Path) -> str:
