@@ -349,7 +349,7 @@ CHANGES = {
         "num_experts_per_tok": 1,
         "experts_per_token": 1,
         "initial_context_length": 4096,
-        "quantization_config": {"quant_method": "mxfp4"},
+        "quantization_config": {"quant_method": "fp8"},
         "attention_bias": False,
         "rope_parameters": ROPE | YARN,
         "hidden_act": "gelu",

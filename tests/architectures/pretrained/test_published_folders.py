@@ -312,7 +312,7 @@ def test_every_key_of_theirs_is_in_one_list():
 
 @pytest.mark.parametrize(
     "family",
-    ["bloom", "clip", "deberta", "dinov2", "funnel", "gemma", "gemma3", "gpt-oss",
+    ["bloom", "clip", "deberta", "dinov2", "funnel", "gemma", "gemma3n", "gpt-oss",
      "marian", "mbart", "pegasus", "umt5", "phi4", "qwen3_next", "resnet", "siglip", "wav2vec2",
      5, None],
 )  # fmt: skip

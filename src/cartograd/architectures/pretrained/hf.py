@@ -32,7 +32,9 @@ from cartograd.architectures.pretrained.filled import at_size, filled
 from cartograd.architectures.pretrained.peft_folder import adapted, base_of, is_peft
 from cartograd.architectures.pretrained.published_config import sections, settled
 from cartograd.architectures.pretrained.published_folder import configuration, tensors_of
+from cartograd.architectures.pretrained.published_mxfp4 import in_floats
 from cartograd.architectures.pretrained.published_pictures import standardised
+from cartograd.architectures.pretrained.published_text_part import SEES, of_texts, texts_alone
 from cartograd.architectures.pretrained.published_writing import writes
 from cartograd.architectures.pretrained.sentence_decoder import READERS, sentence_decoder
 from cartograd.architectures.pretrained.sentence_folder import (
@@ -110,7 +112,7 @@ def _of_texts(folder: Path, prompt: str | None) -> Signed:
     """A model that embeds or compares texts."""
     if is_peft(folder):
         return sentence_encoder(folder, prompt=prompt)
-    family = _family(folder, configuration(folder))
+    family = _family(folder, of_texts(configuration(folder)))
     if family.MODEL in READERS:
         return sentence_decoder(folder, family, prompt=prompt)
     plain = family.MODEL == "bert" and configuration(folder)["model_type"] == "bert"
@@ -152,12 +154,15 @@ def described(
         UsageError: as `hf`.
     """
     base = base or folder
-    said = configuration(base)
-    family = _family(base, said)
+    whole = configuration(base)
     if is_peft(folder):
+        family = _family(base, whole)
         said, tensors = adapted(folder, base, family)
     else:
-        tensors = tensors_of(folder)
+        said = of_texts(whole)
+        family = _family(base, said)
+        said, tensors = in_floats(said, tensors_of(folder))
+        tensors = texts_alone(tensors, folder) if whole["model_type"] == SEES else tensors
     config = settled(said, family.READS, own_output=own_output(tensors))
     if config["model_type"] == "bart":
         tensors = family.completed(tensors, config)

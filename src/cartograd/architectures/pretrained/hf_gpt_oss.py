@@ -1,7 +1,7 @@
 """gpt-oss as Hugging Face keeps it: experts with clamped gates, sinks, every other layer a window.
 
 The experts of a layer lie in one tensor each, gate and input by turns. OpenAI's own files have them
-in four bits (`quantization_config`), which is refused: save the model rounded to bfloat16 first.
+in four bits (MXFP4), which are made floats before (`published_mxfp4`).
 
 References:
     OpenAI. gpt-oss-120b and gpt-oss-20b model card. 2025. https://arxiv.org/abs/2508.10925
