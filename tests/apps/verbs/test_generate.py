@@ -229,6 +229,20 @@ def test_in_pages_it_writes_the_same(kind):
     assert len({one.tokens for one in drawn[0]}) == 4
 
 
+@pytest.mark.parametrize("cache", ["paged", "paged,int8"])
+def test_texts_that_take_turns_are_as_each_alone(cache):
+    model, prompts = writer(), ["Once upon a time", "a", "x" * 40, "there", "x" * 199]
+    told = {"length": 12, "cache": cache}
+    greedy = generate(model, prompts, batch_size=2, **told)
+    for prompt, one in zip(prompts, greedy, strict=True):
+        alone = generate(model, prompt, **told)[0]
+        assert (one.tokens, one.text, one.prompt) == (alone.tokens, alone.text, prompt)
+    assert len(greedy[-1].tokens) == 1  # all that the context has room for
+    drawn = [generate(model, prompts, batch_size=n, seed=5, **told) for n in (1, 3)]
+    assert [one.tokens for one in drawn[0]] == [one.tokens for one in drawn[1]]
+    assert drawn[0][0].tokens == generate(model, prompts[0], seed=5, **told)[0].tokens
+
+
 def test_several_texts_of_a_prompt_read_it_once(monkeypatch):
     model, read = writer(), []
     begin = Writing.begin
@@ -297,6 +311,9 @@ def of_pictures():
         (writer, "x", {"cache": "paged", "window": 20}, "bounded memory already; leave the pages"),
         (writer, "x", {"count": 0, "seed": 1}, "count=0 have to be at least 1"),
         (writer, "x", {"count": 2}, "would be the same; give a seed"),
+        (writer, "x", {"batch_size": 2}, "take turns in pages; give cache=paged with it"),
+        (writer, "x", {"batch_size": 0, "cache": "paged"}, "batch_size=0 is out of range"),
+        (writer, "x", {"batch_size": 2, "cache": "paged", "window": 9}, "give no window with it"),
         (writer, "x", {"count": 2, "beams": 2}, "count is for texts that are drawn"),
         (writer, "x", {"length": 0}, "length=0"),
         (writer, "x", {"samplers": "top-q:p=0.1"}, "unknown token-sampler 'top-q'"),

@@ -1,5 +1,6 @@
 """What a model needs to generate text: a tokenizer, a decoder, and room in its context."""
 
+import sys
 from collections.abc import Sequence
 
 import torch
@@ -115,13 +116,21 @@ class Writing:
             source = self.tokenizer.rows(rows).to(self.device)
             return begun(self.model, self.signed, source, length)
         prompt, starts = (part.to(self.device) for part in left_padded(rows))
-        before = prompt.shape[1]
         if self.window is not None:
             return self._endless(prompt, length, self.window)
-        room = length if self.context is None else min(length, self.context - before)
+        room = min(length, self.room(prompt[0]))
         padded = {"starts": starts} if starts.any() else {}
-        decoder = self._kept(self.model.decoder(len(rows), before + room, **padded))
+        decoder = self._kept(self.model.decoder(len(rows), prompt.shape[1] + room, **padded))
         return Begun(decoder, prompt, padded.get("starts"), room)
+
+    def room(self, row: Sequence[int] | Tensor, /) -> int:
+        """How many new tokens the context has room for behind a prompt."""
+        return sys.maxsize if self.context is None else self.context - len(row)
+
+    def empty(self, rows: Sequence[Sequence[int]], length: int, /) -> Decoder:
+        """A decoder of no rows yet, with room for each of these prompts and its text."""
+        capacity = max(len(row) + min(length, self.room(row)) for row in rows)
+        return self._kept(self.model.decoder(0, capacity))
 
     def _endless(self, prompt: Tensor, length: int, window: int) -> Begun:
         room = room_for(self.sinks, window, self.context)

@@ -118,9 +118,10 @@ class SharedBase:
             if self._rows is not None:
                 numbers = self._rows.numbers([wish.adapter for wish in wishes])
                 decoder = OwnAdapters(decoder, self._rows, numbers)
+            own = writing.manner.samplers(first, writing.stop)
             found = generate(
                 decoder, first.prompt, first.starts, draws or None, length=first.length,
-                samplers=[*writing.manner.samplers, *samplers], stop=writing.stop,
+                samplers=[*own, *samplers], stop=writing.stop,
             )  # fmt: skip
         return [
             self._written(wish, row, own[: wish.length])
