@@ -129,8 +129,8 @@ class Writing:
 
     def empty(self, rows: Sequence[Sequence[int]], length: int, /) -> Decoder:
         """A decoder of no rows yet, with room for each of these prompts and its text."""
-        capacity = max(len(row) + min(length, self.room(row)) for row in rows)
-        return self._kept(self.model.decoder(0, capacity))
+        needed = [len(row) + min(length, self.room(row)) for row in rows]
+        return self._kept(self.model.decoder(0, max(needed, default=1)))
 
     def _endless(self, prompt: Tensor, length: int, window: int) -> Begun:
         room = room_for(self.sinks, window, self.context)
