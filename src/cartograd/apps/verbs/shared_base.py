@@ -13,13 +13,14 @@ from torch import Tensor, nn
 
 from cartograd.apps.load.adapter_folder import another, digest, is_adapter
 from cartograd.apps.load.target import Target, as_signed, name_of
-from cartograd.apps.load.writing import Writing
+from cartograd.apps.load.writing import Writing, kept_as
 from cartograd.apps.results.written import Written
 from cartograd.architectures.decoding.generate import generate
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.files import check_manifest
+from cartograd.core.inference import PagedCache
 from cartograd.core.protocols import TokenSampler
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
@@ -81,6 +82,8 @@ class SharedBase:
             one.requires_grad_(requires_grad=True)
         if self.writing.answers:
             raise UsageError(f"{self.name} answers sources; adapters on one base are for chats")
+        if isinstance(self.writing.model.decoder(1, 1), PagedCache):
+            self.writing.cache = kept_as("paged")  # requests are of unlike length
 
     def encoded(self, wish: Wish, /) -> list[int]:
         """The tokens of what is asked.
