@@ -11,6 +11,7 @@ from typing import Any
 from cartograd.apps.exams.exam import Exam, Item
 from cartograd.apps.exams.keys import check, exam_of
 from cartograd.apps.exams.limits import names as curves
+from cartograd.apps.exams.refusals import names as refusals
 from cartograd.apps.exams.worked import WORKED, worked
 from cartograd.core.errors import UsageError, first_line, unknown
 from cartograd.core.paths import is_there, looks_like_path, no_such_path
@@ -77,7 +78,9 @@ def _path(task: str | Path) -> Path:
     path = Path(task)
     if not path.is_file():
         if isinstance(task, str) and not looks_like_path(task):
-            raise unknown("task", task, [*names(), *curves()], hint="Or give a task file.")
+            raise unknown(
+                "task", task, [*names(), *curves(), *refusals()], hint="Or give a task file."
+            )
         raise no_such_path(str(task))
     if path.suffix not in ENDINGS and not path.name.endswith("yaml"):
         raise UsageError(f"{path} is no task file; expected one in {', '.join(ENDINGS)}")

@@ -19,6 +19,8 @@ from cartograd.apps.exams.own_model import OwnModel
 from cartograd.apps.exams.paired import paired
 from cartograd.apps.exams.prompts import SEED, Question, questions
 from cartograd.apps.exams.read import read
+from cartograd.apps.exams.refusals import REFUSED, refusal_exams, refuses
+from cartograd.apps.exams.refusals import names as refusals
 from cartograd.apps.exams.results import Answer, Result
 from cartograd.apps.exams.scores import chance, figure, of_choices, of_text, same, verdict
 from cartograd.apps.exams.templates import filled
@@ -89,6 +91,8 @@ def _exams(task: str | Path | Exam, shots: int | None, limit: int | None) -> lis
         return [task]
     if task in curves() and not is_there(task):
         return exams_of(str(task), shots=shots, limit=limit)
+    if task in refusals() and not is_there(task):
+        return refusal_exams(str(task), shots=shots, limit=limit)
     return [read(task, shots=shots, limit=limit)]
 
 
@@ -214,6 +218,8 @@ def _written(
             )
             for name, text in said.items()
         }
+        if REFUSED in exam.metrics:
+            counts = {REFUSED: float(refuses(own[0]))}
         truth = tuple(map(str, question.truth))
         answers.append(
             Answer(place + 1, question.prompt, said, truth, dict[str, object](counts), tuple(own))
