@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from cartograd.architectures.transformer.decoder import Decoder
+from cartograd.architectures.transformer.gpt import GPT
 from cartograd.architectures.transformer.llama import LLaMA
 from cartograd.core.errors import UsageError
 from cartograd.training.adapters.beside import changes
@@ -23,19 +25,67 @@ def test_packed_is_alone(more, adapted):
         lora(model, rank=2)
         for _, _, change in changes(model):
             torch.nn.init.normal_(change.up)
+    same_as_alone(model)
+
+
+def same_as_alone(model):
+    """Logits and gradients of texts in one row, and of each by itself."""
     texts = [torch.randint(19, (length,)) for length in LENGTHS]
     together = model.packed(torch.cat(texts), LENGTHS)
     alone = torch.cat([model(text[None])[0] for text in texts])
     torch.testing.assert_close(together, alone, rtol=1e-10, atol=1e-10)
     weights = [one for one in model.parameters() if one.requires_grad]
+    unused = {"allow_unused": True, "materialize_grads": True}  # an expert that nothing chose
     for one, other in zip(
-        torch.autograd.grad(together.square().sum(), weights),
-        torch.autograd.grad(alone.square().sum(), weights),
+        torch.autograd.grad(together.square().sum(), weights, **unused),
+        torch.autograd.grad(alone.square().sum(), weights, **unused),
         strict=True,
     ):
         torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
 
 
+FAMILIES = {
+    "plain": {},
+    "qwen3": {"qk_norm": "head", "tied": True},
+    "gemma": {"reach": "wf", "window": 3, "order": "sandwich", "activation": "geglu", "scale": 0.3,
+              "attention_cap": 5.0, "output_cap": 3.0, "embedding_scale": 3.5, "local_base": 100.0},
+    "olmo": {"order": "reordered", "qk_norm": "all"},
+    "gpt-oss": {"reach": "wf", "window": 3, "attention_sinks": True, "experts": 3, "k": 2,
+                "activation": "clamped", "biases": "qkvo"},
+    "mixtral": {"experts": 3, "k": 2},
+    "smollm3": {"reach": "fn"},
+    "part turned": {"reach": "wm", "window": 2, "share": 0.7},
+    "dynamic": {"scaling": "dynamic:factor=2,context=4"},
+    "longrope": {"scaling": "longrope:factor=4,context=4,short=[1,1.5,2],long=[2,3,4]"},
+}  # fmt: skip
+
+
+@pytest.mark.law("decoder")
+@pytest.mark.parametrize("family", FAMILIES)
+def test_packed_is_alone_in_every_family(family):
+    torch.manual_seed(0)
+    model = Decoder(**SIZES, head_dim=6, **FAMILIES[family]).double()
+    with torch.no_grad():
+        for weight in model.parameters():  # so that positions, caps and sinks matter
+            weight.add_(0.2 * torch.randn_like(weight))
+    same_as_alone(model)
+
+
+@pytest.mark.law("gpt")
+@pytest.mark.parametrize("positions", ["learned", "sinusoidal", "rotary", "alibi"])
+@pytest.mark.parametrize("order", ["pre", "post"])
+def test_packed_is_alone_in_a_gpt(positions, order):
+    torch.manual_seed(0)
+    sizes = {"vocabulary": 19, "dim": 12, "depth": 2, "heads": 2, "context": 12, "dropout": 0.0}
+    same_as_alone(GPT(**sizes, positions=positions, order=order).double())
+
+
 def test_a_text_that_is_too_long_is_refused():
     with pytest.raises(UsageError, match="13 tokens are more than this model's context of 12"):
         LLaMA(**SIZES).packed(torch.zeros(14, dtype=torch.int64), [13, 1])
+    with pytest.raises(UsageError, match="13 tokens are more than this model's context of 12"):
+        Decoder(**SIZES).packed(torch.zeros(14, dtype=torch.int64), [13, 1])
+    with pytest.raises(UsageError, match="13 tokens are more than the 12 that this model can see"):
+        GPT(vocabulary=19, dim=12, heads=2, depth=1, context=12).packed(
+            torch.zeros(13).long(), [13]
+        )

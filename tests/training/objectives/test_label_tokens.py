@@ -99,6 +99,6 @@ def test_packed_is_filled_up():
     for one, other in zip(*found, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
     objective = LabelTokens(model=reader(), packed=True)
-    with pytest.raises(UsageError, match="as llama; Sequential does not: leave it out"):
+    with pytest.raises(UsageError, match="as llama, decoder and gpt; Sequential does not"):
         next(objective.losses((tokens, targets)))
     assert next(objective.eval().losses((tokens, targets))).value.shape == tokens.shape

@@ -122,17 +122,16 @@ class Block(nn.Module):
             rotary: applies rotary positions.
             cache: keys and values of earlier positions.
         """
-        x = self._beside(x, self.attention_norm, lambda y: self.attention(
+        x = self.beside(x, self.attention_norm, lambda y: self.attention(
             y, causal=causal, mask=mask, bias=bias, window=window, rotary=rotary, cache=cache
         ))  # fmt: skip
         cross = self.cross
         if cross is not None and self.cross_norm is not None:
-            x = self._beside(
-                x, self.cross_norm, lambda y: cross(y, memory=memory, mask=memory_mask)
-            )
-        return self._beside(x, self.feed_forward_norm, self.feed_forward)
+            x = self.beside(x, self.cross_norm, lambda y: cross(y, memory=memory, mask=memory_mask))
+        return self.beside(x, self.feed_forward_norm, self.feed_forward)
 
-    def _beside(self, x: Tensor, norm: nn.Module, part: Callable[[Tensor], Tensor]) -> Tensor:
+    def beside(self, x: Tensor, norm: nn.Module, part: Callable[[Tensor], Tensor], /) -> Tensor:
+        """Positions after one part with its norm, where the block's order puts that."""
         if self.pre:
             return x + self.dropout(part(norm(x)))
         return norm(x + self.dropout(part(x)))

@@ -28,6 +28,7 @@ References:
 596049920
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -40,6 +41,7 @@ from cartograd.architectures.transformer.decoder_block import DecoderBlock
 from cartograd.architectures.transformer.decoder_form import DecoderForm, fits
 from cartograd.architectures.transformer.decoder_parts import blocks_of, check_settings, largest_of
 from cartograd.architectures.transformer.inference_form import Maker
+from cartograd.architectures.transformer.packed_decoder import packed_decoder
 from cartograd.architectures.transformer.rereading import Rereading
 from cartograd.architectures.transformer.rotary import Rotary, mover
 from cartograd.architectures.transformer.rotary_scaling import LongRope
@@ -61,6 +63,8 @@ CARD = Card(
         "to 1e-10 in float64, greedy and beam text, padded at the left",
         "law: read in pieces through the cache the logits are those of the whole, and so they are "
         "in inference form; a window as long as the text is none",
+        "law: texts packed into one row are answered as each alone, and so are their gradients, to "
+        "1e-10 in float64: windows, caps, sinks, experts and frequencies by length included",
         "paper: the weights of the published sizes, to the unit",
     ),
     tiny={
@@ -228,6 +232,15 @@ class Decoder(nn.Module):
         places = torch.arange(tokens.shape[1], device=tokens.device)
         return self.norm(self._features(tokens, places, None))
 
+    def packed(self, tokens: Int[Tensor, " n"], lengths: Sequence[int], /) -> Float[Tensor, "n v"]:
+        """Logits of texts one after the other, none of which sees another (`core.inference`)."""
+        check_length(max(lengths), self.context)
+        x = packed_decoder(
+            self.blocks, self._embedded(tokens[None]), lengths=lengths, reach=self.reach,
+            window=self.window, rotary=self.rotary, local=self.local_rotary,
+        )  # fmt: skip
+        return self._scores(self.norm(x))[0]
+
     def decoder(
         self, rows: int, capacity: int, /, *, starts: Int[Tensor, " b"] | None = None
     ) -> CachedDecoder | Rereading:
@@ -266,9 +279,8 @@ class Decoder(nn.Module):
 
     def _features(self, tokens: Tensor, places: Tensor, cache: Cache | None) -> Tensor:
         mask = None if cache is None else cache.mask(tokens.shape[1])
-        x, whole = self.embedding(tokens), self.rotary.turn(places)
+        x, whole = self._embedded(tokens), self.rotary.turn(places)
         local = whole if self.local_rotary is None else self.local_rotary.turn(places)
-        x = x if self.embedding_scale == 1 else x * x.new_tensor(self.embedding_scale)
         for number, (block, letter) in enumerate(zip(self.blocks, self.reach, strict=True)):
             x = block(
                 x, turn={"f": whole, "w": local}.get(letter), mask=mask,
@@ -276,6 +288,10 @@ class Decoder(nn.Module):
                 cache=None if cache is None else cache[number],
             )  # fmt: skip
         return x
+
+    def _embedded(self, tokens: Tensor) -> Tensor:
+        x = self.embedding(tokens)
+        return x if self.embedding_scale == 1 else x * x.new_tensor(self.embedding_scale)
 
     def _scores(self, x: Tensor) -> Tensor:
         z = F.linear(x, self.embedding.weight) if self.head is None else self.head(x)

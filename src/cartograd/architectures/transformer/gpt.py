@@ -30,6 +30,7 @@ References:
 """
 
 import math
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import torch
@@ -42,6 +43,7 @@ from cartograd.architectures.transformer.attention import MultiHeadAttention
 from cartograd.architectures.transformer.block import Block
 from cartograd.architectures.transformer.cache import Cache, CachedDecoder
 from cartograd.architectures.transformer.feed_forward import FeedForward
+from cartograd.architectures.transformer.packed import packed_block, places_of, turned
 from cartograd.architectures.transformer.positions import Positions
 from cartograd.architectures.transformer.rotary import Rotary
 from cartograd.core.card import Card
@@ -64,6 +66,8 @@ CARD = Card(
         "logits, hidden states and gradients to 1e-10 in float64, and one step of AdamW",
         "law: what comes later changes nothing before it; a decoder's logits are those of the "
         "whole text, with left padding too",
+        "law: texts packed into one row are answered as each alone, and so are their gradients, to "
+        "1e-10 in float64",
         "paper: 116,534,784 parameters (GPT-1); 124,439,808 / 354,823,168 / 774,030,080 / "
         "1,557,611,200 (GPT-2)",
     ),
@@ -169,18 +173,24 @@ class GPT(nn.Module):
         self._fits(s)
         mask = None if cache is None else cache.mask(t)
         places = torch.arange(t, device=tokens.device) if cache is None else cache.positions(t)
-        x = self.tokens(tokens)
-        if self.scale is not None:
-            x = x * self.scale.to(x.dtype)
-        if self.positions is not None:
-            x = x + self.positions(places).to(x.dtype)
-        x = self.dropout(x)
+        x = self._embedded(tokens, places)
         rotary = None if self.rotary is None else self.rotary.turn(places)
         bias = None if self.alibi is None else self.alibi.bias(t, s)
         for number, block in enumerate(self.blocks):
             kept = None if cache is None else cache[number]
             x = block(x, causal=True, mask=mask, bias=bias, rotary=rotary, cache=kept)
         return self.norm(x)
+
+    def packed(self, tokens: Int[Tensor, " n"], lengths: Sequence[int], /) -> Float[Tensor, "n v"]:
+        """Logits of texts one after the other, none of which sees another (`core.inference`)."""
+        self._fits(max(lengths))
+        x = self._embedded(tokens[None], places_of(lengths, tokens.device))
+        rotary = None if self.rotary is None else turned(self.rotary, lengths)
+        bias = None if self.alibi is None else self.alibi.bias
+        for block in self.blocks:
+            assert isinstance(block, Block)
+            x = packed_block(block, x, lengths=lengths, rotary=rotary, bias=bias)
+        return self._scores(self.norm(x))[0]
 
     def decoder(
         self, rows: int, capacity: int, /, *, starts: Int[Tensor, " b"] | None = None
@@ -199,6 +209,14 @@ class GPT(nn.Module):
             weight.device, starts=starts,
         )  # fmt: skip
         return CachedDecoder(self._advance, cache)
+
+    def _embedded(self, tokens: Tensor, places: Tensor) -> Tensor:
+        x = self.tokens(tokens)
+        if self.scale is not None:
+            x = x * self.scale.to(x.dtype)
+        if self.positions is not None:
+            x = x + self.positions(places).to(x.dtype)
+        return self.dropout(x)
 
     def _advance(self, tokens: Tensor, cache: Cache, last: bool) -> Tensor:
         x = self.hidden(tokens, cache=cache)

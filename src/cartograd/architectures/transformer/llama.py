@@ -38,7 +38,7 @@ from cartograd.architectures.transformer.block import Block
 from cartograd.architectures.transformer.cache import Cache, CachedDecoder, check_length
 from cartograd.architectures.transformer.feed_forward import FeedForward
 from cartograd.architectures.transformer.inference_form import InferenceForm, Maker
-from cartograd.architectures.transformer.packed import packed_block, places_of
+from cartograd.architectures.transformer.packed import packed_block, turned
 from cartograd.architectures.transformer.rotary import Rotary
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
@@ -220,7 +220,7 @@ class LLaMA(nn.Module):
     def packed(self, tokens: Int[Tensor, " n"], lengths: Sequence[int], /) -> Float[Tensor, "n v"]:
         """Logits of texts one after the other, none of which sees another (`core.inference`)."""
         check_length(max(lengths), self.context)
-        rotary = self.rotary.turn(places_of(lengths, tokens.device))
+        rotary = turned(self.rotary, lengths)
         x = self.embedding(tokens)[None]
         for block in self.blocks:
             assert isinstance(block, Block)

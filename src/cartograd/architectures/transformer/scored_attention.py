@@ -135,22 +135,34 @@ class ScoredAttention(nn.Module):
             window: a position attends to those less than this far before it, and itself.
             cache: holds the keys and values of earlier positions; those of x are added.
         """
+        q, k, v = self.projected(x, turn)
+        if cache is not None:
+            k, v = cache.append(k, v)
+        y = self.mixed(q, k, v, mask=mask, window=window)
+        return self.out(y.transpose(1, 2).flatten(2))
+
+    def projected(
+        self, x: Float[Tensor, "b t d"], turn: Callable[[Tensor], Tensor] | None, /
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values of positions, with norms and turned."""
         q = self._heads(self.query(x), self.query_norm)
         k = self._heads(self.key(x), self.key_norm)
         v = self._heads(self.value(x), None)
-        if turn is not None:
-            q, k = turn(q), turn(k)
-        if cache is not None:
-            k, v = cache.append(k, v)
+        return (q, k, v) if turn is None else (turn(q), turn(k), v)
+
+    def mixed(
+        self, q: Float[Tensor, "b h t d"], k: Float[Tensor, "b h1 s d"],
+        v: Float[Tensor, "b h1 s d"], /, *, mask: Bool[Tensor, "b 1 1 s"] | None,
+        window: int | None,
+    ) -> Float[Tensor, "b h t d"]:  # fmt: skip
+        """The values that each query finds; arguments as of `forward`."""
         if self.cap is None and self.sinks is None:
-            y = attend(q, k, v, causal=True, mask=mask, window=window, scale=self.scale)
-        else:
-            seen = visible(q.shape[2], k.shape[2], window, q.device)
-            y = scored(
-                q, k, v, seen if mask is None else seen & mask, scale=self.scale,
-                attention_cap=self.cap, sinks=self.sinks,
-            )  # fmt: skip
-        return self.out(y.transpose(1, 2).flatten(2))
+            return attend(q, k, v, causal=True, mask=mask, window=window, scale=self.scale)
+        seen = visible(q.shape[2], k.shape[2], window, q.device)
+        return scored(
+            q, k, v, seen if mask is None else seen & mask, scale=self.scale,
+            attention_cap=self.cap, sinks=self.sinks,
+        )  # fmt: skip
 
     def _heads(self, x: Tensor, norm: nn.Module | None) -> Tensor:
         if norm is not None and not self.per_head:

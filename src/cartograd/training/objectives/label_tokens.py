@@ -129,7 +129,7 @@ def _packed(model: nn.Module, inputs: list[Tensor], targets: Tensor) -> tuple[Te
     if not isinstance(inner, Packs) or len(inputs) != 1:
         raise UsageError(
             f"label-tokens:packed=true is for models that read texts packed in a row, "
-            f"as llama; {type(inner).__name__} does not: leave it out"
+            f"as llama, decoder and gpt; {type(inner).__name__} does not: leave it out"
         )
     counts = lengths(targets, IGNORED).tolist()
     rows = zip(inputs[0], targets, counts, strict=True)
