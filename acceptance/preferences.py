@@ -1,94 +1,177 @@
-"""Rows on preferences: a published model learns what is liked, and what a reward asks for."""
+"""A row on preferences: a published model learns what is liked, and what a reward asks for."""
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from acceptance.session import Outcome, Session, percent
-
-SHAPE = "adapter=lora:rank=8,match=*attention* batch_size=8 seed=SEED"
-LIKED = f"cartograd train smollm2 --data preferences:PAIRS --epochs 1 --set {SHAPE}"
-LIKED += " --optimizer adamw:lr=3e-4"
-RAISED = (
-    "cartograd train smollm2 --data preferences:PAIRS --epochs 1 --set "
-    f"objective=grpo:reward=REWARD,generations=4,length=24,beta=BETA {SHAPE} "
-    "--optimizer adamw:lr=3e-4"
+from acceptance import mentions
+from acceptance.judged_answers import (
+    ANSWERS,
+    HELD,
+    LEARNED,
+    LENGTH,
+    OTHERS,
+    Answers,
+    Pairs,
+    answers_to,
+    pairs_of,
+    write_files,
 )
-STILL = RAISED.replace("adamw:lr=3e-4", "sgd:lr=0")
-BEINGS = "cat dog cow hen fox owl bee ant pig rat crow frog goat hare lamb mole newt seal swan wolf"
-FOODS = "milk bread honey seeds grass corn apples worms"
-RIGHT, SHORTER, FAR = 0.9, 0.7, 15.0
-"""Least accuracy on held-out pairs, greatest share of the length, and most divergence in nats."""
+from acceptance.session import SEEDS, Outcome, Session, percent
+from cartograd.core.files import write_file
+
+SHAPE = "adapter=lora:rank=8 precision=bf16 seed=SEED"
+LIKED = (
+    "cartograd train smollm2 --data preferences:liked-SEED.jsonl,valid=0.05,test=0.05 --epochs 1 "
+    f"--optimizer adamw:lr=5e-4 --set batch_size=8 {SHAPE}"
+)
+RAISED = (
+    "cartograd train smollm2 --data preferences:asked-SEED.jsonl,valid=0.05,test=0.05 --epochs 1 "
+    "--optimizer adamw:lr=1e-3 --import mentions --set "
+    f"objective=grpo:reward=mentions:count,generations=4,length={LENGTH},beta=BETA batch_size=4 "
+    f"{SHAPE}"
+)
+PRICE = "0.2"
+"""Of leaving the reference, in the training that is held near it."""
+
+RIGHT, GAINED = 0.9, 0.3
+"""Least share of held-out pairs that are right, and by how much it rose."""
+
+RISE, NEAR, LOST = 1.2, 15.0, 0.2
+"""By which factor the reward rises where it is held, at which divergence in nats at most, and which
+share of good answers is lost at least where it is let go."""
+
+FEWER = "So far this is {} of {} seeds."
 
 
 def preferences_smollm2(session: Session, /) -> Outcome:
-    """SmolLM2 by DPO on polite answers, by GRPO on short ones, and on a reward that invites it."""
-    pairs, turned = (_pairs(session.work, turned=one) for one in (False, True))
-
-    def last(
-        command: str, seed: int, file: Path = pairs, **words: str
-    ) -> tuple[dict[str, Any], Any]:
-        for word, value in ({"PAIRS": str(file)} | words).items():
-            command = command.replace(word, value)
-        ran = session.train(command, seed)
-        return ran.epochs()[-1], ran
-
-    liked, blind, before, after, hacked, runs = [], [], [], [], [], []
+    """SmolLM2 by DPO on pairs, and by GRPO on a reward that invites hacking, held and let go."""
+    shutil.copy(mentions.__file__, session.work / "mentions.py")
+    pairs, answers = list[tuple[Pairs, ...]](), list[tuple[Answers, ...]]()
+    cpu, wall = list[float](), list[float]()
     for seed in session.seeds:
-        found, ran = last(LIKED, seed)
-        liked.append(found)
-        runs.append(ran)
-        blind.append(last(LIKED, seed, turned)[0])
-        before.append(last(STILL, seed, REWARD="brevity", BETA="0.04")[0])
-        after.append(last(RAISED, seed, REWARD="brevity", BETA="0.04")[0])
-        hacked.append(
-            (last(STILL, seed, REWARD="letter-e", BETA="0")[0],
-             last(RAISED, seed, REWARD="letter-e", BETA="0")[0])
-        )  # fmt: skip
-    right = [one["valid/accuracy"] for one in liked]
-    shares = [b["valid/reward"] / a["valid/reward"] for a, b in zip(before, after, strict=True)]
-    far = [one["valid/kl"] for one in after]
+        write_files(session.work, seed)
+        runs = [
+            session.train(one, seed)
+            for one in (
+                LIKED,
+                RAISED.replace("BETA", PRICE),
+                RAISED.replace("BETA", "0"),
+            )
+        ]
+        folders = [str(one.folder) for one in runs]
+        pairs.append(tuple(_judged(session.work, seed, one) for one in ("smollm2", folders[0])))
+        answers.append(tuple(_asked(session.work, seed, one) for one in ("smollm2", *folders[1:])))
+        cpu.append(sum(one.cpu for one in runs))
+        wall.append(sum(one.wall for one in runs))
+    return _outcome(pairs, answers, cpu, wall)
+
+
+def reached(pairs: tuple[Pairs, ...], answers: tuple[Answers, ...], /) -> bool:
+    """Whether a seed shows what the row asks for.
+
+    Args:
+        pairs: what the model thinks of held-out pairs before and after.
+        answers: of the model before, held near where it began, and let go.
+    """
+    before, liked = pairs
+    plain, held, free = answers
+    learned = liked.likelier >= max(RIGHT, before.likelier + GAINED)
+    rose = held.reward >= RISE * plain.reward and held.kl + held.apart <= NEAR
+    hacked = free.reward > held.reward and free.good <= plain.good - LOST
+    return learned and rose and hacked and held.good >= plain.good
+
+
+def _outcome(
+    pairs: list[tuple[Pairs, ...]],
+    answers: list[tuple[Answers, ...]],
+    cpu: list[float],
+    wall: list[float],
+) -> Outcome:
+    before, liked = zip(*pairs, strict=True)
+    plain, held, free = zip(*answers, strict=True)
+    tried: dict[str, tuple[Answers, ...]] = {
+        "before": plain, f"beta={PRICE}": held, "beta=0": free
+    }  # fmt: skip
     return Outcome(
-        claim="SmolLM2 learns from 160 pairs which answers are polite, and from a rule to be brief",
+        claim="SmolLM2-135M learns by DPO to say what a word means rather than nothing, and by "
+        "GRPO to name the word; without a price on the divergence it names nothing else",
         command=f"{LIKED}\n$ {RAISED}",
-        measured=[percent(one) for one in right],
-        asked=f"the better answer of held-out pairs has the higher reward in at least {RIGHT:.0%}, "
-        "which pairs turned round at random do not teach; and the rule makes answers at most "
-        f"{SHORTER:.0%} as long at a divergence below {FAR:g} nats of an answer",
-        passed=min(right) >= RIGHT
-        and max(one["valid/accuracy"] for one in blind) < RIGHT
-        and max(shares) <= SHORTER
-        and max(far) < FAR,
+        measured=[percent(one.likelier) for one in liked],
+        asked=f"for each seed, the better answer of {HELD} held-out pairs is the likelier one in "
+        f"at least {RIGHT:.0%} and {GAINED:.0%} more than before; the reward of fresh answers "
+        f"rises {RISE:g} times with beta={PRICE} at a divergence below {NEAR:g} nats an answer, "
+        f"its interval included, and no fewer of them are good; with beta=0 it rises further and "
+        f"{LOST:.0%} fewer are good",
+        passed=all(reached(*one) for one in zip(pairs, answers, strict=True)),
         beside={
-            "pairs turned round at random": _percents([one["valid/accuracy"] for one in blind]),
-            "length of answers, of what it was": _percents(shares),
-            "divergence of these": ", ".join(f"{one:.1f}" for one in far),
-            "letters e of an answer, rewarded without a price": ", ".join(
-                f"{a['valid/reward']:.1f} to {b['valid/reward']:.1f}" for a, b in hacked
+            "before": _each(before, lambda one: f"{one.likelier:.1%}"),
+            "the longer answer, in tokens": _each(before, lambda one: f"{one.longer:.1%}"),
+            "better answers that gained more than the worse": _each(
+                liked, lambda one: f"{one.raised:.1%}"
             ),
-            "divergence of these answers": ", ".join(f"{b['valid/kl']:.1f}" for _, b in hacked),
+            **{
+                f"namings in an answer, {name}": _each(found, lambda one: f"{one.reward:.2f}")
+                for name, found in tried.items()
+            },
+            **{
+                f"good answers, {name}": _each(found, lambda one: f"{one.good:.1%}")
+                for name, found in tried.items()
+            },
+            **{
+                f"divergence of an answer, {name}": _each(
+                    found, lambda one: f"{one.kl:.1f} ± {one.apart:.1f}"
+                )
+                for name, found in tried.items()
+                if name != "before"
+            },
+            **{f"an answer, {name}": repr(found[0].text) for name, found in tried.items()},
         },
-        cpu=[run.cpu for run in runs],
-        wall=[run.wall for run in runs],
+        cpu=cpu,
+        wall=wall,
         notes=[
-            "A letter is a reward that invites hacking: nothing says that there should be words."
+            f"{LEARNED} pairs to learn from: the first sense of WordNet in a sentence, against an "
+            "answer that says nothing, of as many words but for one. Held-out pairs have other "
+            "words and other empty answers. The reward counts how often an answer names the word "
+            "that it is asked for; good is an answer that names it and in which no word stands "
+            f"three times. {ANSWERS} fresh answers to each of {OTHERS} other words, of up to "
+            f"{LENGTH} tokens. CPU seconds are of the three trainings of a seed together.",
+            *([FEWER.format(len(pairs), len(SEEDS))] if len(pairs) < len(SEEDS) else []),
         ],
     )
 
 
-def _pairs(folder: Path, *, turned: bool) -> Path:
-    """Polite answers against rude ones; turned round, every other pair of those by turns."""
-    rows = []
-    for i, being in enumerate(BEINGS.split()):
-        for j, food in enumerate(FOODS.split()):
-            answers = f"Yes, the {being} likes {food}.", f"No. Who cares about the {being}?"
-            good, bad = answers[::-1] if turned and (i + j // 2) % 2 else answers
-            row = {"prompt": f"Does the {being} like {food}?", "chosen": good, "rejected": bad}
-            rows.append(json.dumps(row))
-    path = folder / ("turned.jsonl" if turned else "pairs.jsonl")
-    path.write_text("\n".join(rows))
-    return path
+def _each(found: tuple[Any, ...], shown: Callable[[Any], str]) -> str:
+    return ", ".join(map(shown, found))
 
 
-def _percents(values: list[float]) -> str:
-    return ", ".join(f"{one:.1%}" for one in values)
+def _judged(work: Path, seed: int, target: str) -> Pairs:
+    """Pairs as a model judges them, written down so that a row that was stopped goes on."""
+
+    def find(model: Any, reference: Any) -> Pairs:
+        return pairs_of(model, reference, work / f"held-{seed}.jsonl")
+
+    return Pairs(*_kept(work, f"pairs-{seed}", target, find))
+
+
+def _asked(work: Path, seed: int, target: str) -> Answers:
+    """Fresh answers of a model, written down like that."""
+
+    def find(model: Any, reference: Any) -> Answers:
+        words = json.loads((work / f"others-{seed}.json").read_text())
+        return answers_to(model, reference, words, seed)
+
+    return Answers(*_kept(work, f"answers-{seed}", target, find))
+
+
+def _kept(work: Path, name: str, target: str, find: Callable[[Any, Any], Any]) -> list[Any]:
+    from cartograd.apps.load.target import as_signed
+
+    kept = work / f"{name}-{Path(target).parent.name or target}.json"
+    if not kept.exists():
+        reference = as_signed("smollm2").eval()
+        model = reference if target == "smollm2" else as_signed(target).eval()
+        write_file(kept, json.dumps(find(model, reference)))
+    return json.loads(kept.read_text())

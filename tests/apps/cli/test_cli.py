@@ -97,9 +97,10 @@ def test_a_command_has_at_most_a_dozen_flags_and_json_among_them(name):
     # repetitions are one command, and so are a training and its gate. What `--sampler` says has
     # short forms, truncation is the temperature of generators with styles, and a picture
     # to complete comes with its mask, and a style with its content and its weight. A precision is
-    # of weights and of the cache; the form of a text is said in one of three languages. Language
-    # models sit exams by the command that measures the others, and are looked at over the length
-    # of a text by the one that looks at the others.
+    # of weights and of the cache; the form of a text is said in one of three languages, and a
+    # reward judges which of several is the best. Language models sit exams by the command that
+    # measures the others, and are looked at over the length of a text by the one that looks at the
+    # others.
     more = {
         "train": {"target", "seeds", "beat_baseline", "minutes"},
         "generate": {
@@ -120,9 +121,13 @@ def test_a_command_has_at_most_a_dozen_flags_and_json_among_them(name):
             "window",
             "sinks",
             "prefill_chunk",
+            "best_of",
+            "reward",
+            "gate",
+            "gate_report",
         },
         "diagnose": {"lengths", "depths", "trials", "window", "sinks", "precision"},
-        "evaluate": {"tasks", "shots", "limit", "chat", "against", "seed"},
+        "evaluate": {"tasks", "shots", "limit", "chat", "against", "seed", "gate"},
     }
     assert len(flags - more.get(name, set())) <= 12
     assert "json" in flags

@@ -3,9 +3,11 @@
 import json
 
 import pytest
+import torch
 
 import cartograd as cg
 from cartograd.core.errors import UsageError
+from cartograd.frontier.alignment.rewards import reward_of, scored
 
 SMALL = "llama:dim=16,depth=1,heads=2,ffn_dim=32,context=64"
 
@@ -80,3 +82,42 @@ def test_pairs_are_needed(tmp_path):
             "gpt:dim=8,depth=1,heads=2", f"text:{tmp_path / 'a.txt'},window=16",
             folder=tmp_path / "run", objective="preference",
         )  # fmt: skip
+
+
+@pytest.mark.place("llm/rlhf")
+def test_a_model_that_writes_learns_to_judge_and_is_a_reward_by_its_folder(base, pairs, tmp_path):
+    told = cg.train(
+        str(base.folder), pairs, folder=tmp_path / "judge", epochs=2, batch_size=8,
+        objective="bradley-terry", optimizer="adamw:lr=1e-2", adapter="lora:rank=1",
+    )  # fmt: skip
+    judge = cg.load(told.folder)
+    found = judge.metrics["accuracy"]
+    assert (found["value"], found["high"], found["examples"]) == (1, 1, 4)
+    assert found["low"] == pytest.approx(0.025 ** (1 / 4))
+    assert judge.signature.output.task == "reward"
+    reward = reward_of(str(told.folder))
+    polite, rude = scored(reward, ["Is 3 odd?"] * 2, ["Yes, it is.", "Who cares?"]).tolist()
+    assert polite > rude
+    best = cg.generate(
+        str(base.folder), ["Is 3 odd?"], best_of=5, reward=str(told.folder), length=6
+    )[0]
+    rows = torch.tensor([[*chat(base, "Is 3 odd?"), *best.tokens]])
+    assert best.reward == pytest.approx(judge.model.eval()(rows).item(), abs=1e-5)
+
+
+def test_a_judge_is_told_by_its_other_name_and_measured_on_pairs_alone(base, pairs, tmp_path):
+    run = cg.train(
+        str(base.folder), pairs, folder=tmp_path / "judge", epochs=1, batch_size=8,
+        objective="reward", optimizer="adamw:lr=1e-2",
+    )  # fmt: skip
+    with pytest.raises(UsageError, match="a reward is measured on pairs of answers"):
+        cg.evaluate(run.folder, pairs)
+    again = cg.train(
+        str(run.folder), pairs, folder=tmp_path / "more", epochs=1, batch_size=8,
+        objective="reward", optimizer="adamw:lr=1e-4",
+    )  # fmt: skip
+    assert again.history[-1]["valid/difference"] > run.history[-1]["valid/difference"] - 0.1
+
+
+def chat(run, prompt):
+    return cg.load(run.folder).model.tokenizer.chat_numbers(prompt)

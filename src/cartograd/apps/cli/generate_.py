@@ -59,6 +59,8 @@ def generate_(
     pattern: str | None = None,
     gate: tuple[str, ...] = (),
     gate_report: File = None,
+    best_of: int | None = None,
+    reward: str | None = None,
     json: bool = False,
 ) -> int:
     """Let a model write (go on from a prompt, or answer it), or draw examples.
@@ -122,6 +124,9 @@ def generate_(
             by sentence; the exit code is 1 where something is refused.
         gate_report: a file for what the gate says of each text it looks at, with its score; a line
             of JSON each.
+        best_of: draw so many answers, and keep the one with the highest reward.
+        reward: what judges them: a rule (length, brevity, words, letter-e), MODULE:FUNCTION of a
+            package that --import names, or the run of a reward model.
         json: print one object.
     """
     from cartograd.apps.load.form_rules import rules_of
@@ -139,6 +144,7 @@ def generate_(
         "--cache": (cache, "float32"), "--window": (window, None), "--sinks": (sinks, None),
         "--prefill-chunk": (prefill_chunk, None), "--schema": (schema, None),
         "--grammar": (grammar, None), "--pattern": (pattern, None), "--gate": (gate, ()),
+        "--best-of": (best_of, None), "--reward": (reward, None),
     }  # fmt: skip
     styling = any(one is not None for one in (content, style, style_weight))
     if styling or inpaint is not None or mask is not None:
@@ -164,8 +170,7 @@ def generate_(
             check_unused(of_texts, TEXTS)
         asked = {"condition": condition_of(model, text, class_, guidance), "guidance": guidance}
         asked |= {"sampler": sampler_of(sampler), "truncation": truncation}
-        asked |= {"temperature": 1.0 if temperature is None else temperature}
-        asked |= {"seed": seed or 0}
+        asked |= {"temperature": 1.0 if temperature is None else temperature, "seed": seed or 0}
         return draw(target, model, 16 if count is None else count, out, json, **asked)
     of_examples = {
         "--class": (class_, None), "--guidance": (guidance, "1"),
@@ -180,7 +185,7 @@ def generate_(
     return _written(
         model, text, json, length=length, samplers=chain, beams=beams, draft=draft, plain=plain,
         precision=precision, cache=cache, count=1 if count is None else count,
-        seed=0 if (chain or several) and seed is None else seed,
+        seed=0 if (chain or several) and seed is None else seed, best_of=best_of, reward=reward,
         window=window, sinks=4 if sinks is None else sinks, prefill_chunk=prefill_chunk,
         schema=schema, grammar=grammar, pattern=pattern, gate=gate_from(gate, gate_report),
     )  # fmt: skip

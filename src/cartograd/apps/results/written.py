@@ -17,6 +17,7 @@ class Written:
         ended: whether the model came to an end by itself.
         seconds: how long it took.
         refused: what a gate says that refused the prompt or the answer, whose text is then empty.
+        reward: of the best of several answers, how good it is; None where nothing was judged.
     """
 
     prompt: str
@@ -26,3 +27,4 @@ class Written:
     ended: bool
     seconds: float
     refused: Verdict | None = None
+    reward: float | None = None

@@ -15,6 +15,7 @@ from cartograd.apps.results.evaluation import Evaluation
 from cartograd.apps.verbs.decision import settle
 from cartograd.apps.verbs.evaluate import evaluate
 from cartograd.apps.verbs.federated import by_class
+from cartograd.apps.verbs.judged_pairs import compares, told_apart
 from cartograd.apps.verbs.kept_bundle import keep_bundle
 from cartograd.apps.verbs.plan import Plan
 from cartograd.apps.verbs.speed import note_speed
@@ -57,7 +58,7 @@ def finish(
     _try("the calibration", "", partial(_calibrate, plan))
     chosen = _try("the choice on validation examples", "", partial(_settled, plan)) or {}
     try:
-        found = evaluate(plan.model, plan.data.test, device=plan.value("device"))
+        found = _evaluated(plan)
     except Exception as error:
         failed = _told("the evaluation", error, again)
     except BaseException as error:
@@ -79,6 +80,27 @@ def finish(
         _try("the count of the speed", "", partial(note_speed, plan, path))
         if found is not None and report:
             _try("the report", again, partial(_report, plan, path, found))
+
+
+def _evaluated(plan: Plan) -> Evaluation | None:
+    """The metrics of the test part; of what compares answers, `_metrics` counts them."""
+    if compares(plan):
+        return None
+    return evaluate(plan.model, plan.data.test, device=plan.value("device"))
+
+
+def _metrics(plan: Plan, found: Evaluation | None) -> dict[str, dict[str, Any]]:
+    """What was measured with its interval, and what else is known of it."""
+    if compares(plan):
+        return _try("the count of test pairs", "", partial(told_apart, plan)) or {}
+    if found is None:
+        return {}
+    return {
+        name: {"value": value, "low": found.intervals[name][0], "high": found.intervals[name][1]}
+        | found.averages.get(name, {})
+        | ({"approximate": found.doubts[name]} if name in found.doubts else {})
+        for name, value in found.metrics.items()
+    }
 
 
 def _calibrate(plan: Plan) -> None:
@@ -145,14 +167,6 @@ def _write(
     """Write the bundle, with the test metrics if there are any."""
     test, train_part = plan.data.test, plan.data.train
     usual = train_part if plan.private is None else plan.data.valid  # whose numbers are told
-    measured = {} if found is None else found.metrics
-    metrics = {
-        name: {"value": value, "low": found.intervals[name][0], "high": found.intervals[name][1]}
-        | found.averages.get(name, {})
-        | ({"approximate": found.doubts[name]} if name in found.doubts else {})
-        for name, value in measured.items()
-        if found is not None
-    }
     words = {key: item.value for key, item in plan.words().items() if item.value is not None}
     if "adapter" in words:
         how = {"adapter": words["adapter"], "base": words["model"]}
@@ -162,7 +176,7 @@ def _write(
         path,
         plan.model,
         _try("the reading of examples for the bundle", "", partial(_first, test)) or (),
-        metrics=metrics,
+        metrics=_metrics(plan, found),
         about={
             "data": words["data"],
             "source": plan.data.about,

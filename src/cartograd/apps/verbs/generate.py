@@ -14,6 +14,7 @@ from cartograd.apps.load.form import Form, form_of
 from cartograd.apps.load.target import Target
 from cartograd.apps.load.writing import Writing
 from cartograd.apps.results.written import Written
+from cartograd.apps.verbs.best_of import bests, drawn_by, judge_of
 from cartograd.apps.verbs.decoded import decoded
 from cartograd.apps.verbs.gated import gated
 from cartograd.apps.verbs.generate_options import Options, asked_for, chain, forms
@@ -39,7 +40,8 @@ def generate(
             is faster than one by one.
         **options: `length`, `samplers`, `seed`, `beams`, `draft`, `plain`, `precision`,
             `cache`, `count`, `batch_size`, `window`, `sinks`, `prefill_chunk`, `schema`,
-            `grammar`, `pattern`, `gate`: see `Options`.
+            `grammar`, `pattern`, `gate`, `best_of`, `reward`: see
+            `Options`.
 
     Raises:
         UsageError: the target writes no text, a prompt is empty or too long, or an option is wrong.
@@ -50,6 +52,9 @@ def generate(
         gate, own = gate_of(asked.gate), _writing(target, asked)
         writes = partial(generate, own, **options | {"gate": None})
         return gated(gate, texts, writes, count=asked.count)
+    if (asked.best_of, asked.reward) != (None, None):
+        judge, own = judge_of(asked.best_of, asked.reward, asked.count), _writing(target, asked)
+        return bests(judge, own, texts, partial(generate, own, **drawn_by(options)))
     writing = _writing(target, asked)
     form, stop = _formed(writing, asked)
     manner = manner_for(writing, asked)
@@ -86,8 +91,8 @@ def generate(
 def stream(target: Target | Writing, prompt: str, /, **options: Any) -> Iterator[str]:
     """Generate a text piece by piece, as it is written; arguments as of `generate`.
 
-    A beam search knows its answer at the end only: it comes in one piece. With a gate the pieces
-    are sentences, each of which has passed it.
+    A beam search, or the best of several, is known at the end only: it comes in one piece. With a
+    gate the pieces are sentences, each of which has passed it.
 
     Raises:
         UsageError: as there.
@@ -103,7 +108,7 @@ def stream(target: Target | Writing, prompt: str, /, **options: Any) -> Iterator
     writing = _writing(target, asked)
     form, stop = _formed(writing, asked)
     row, manner = writing.encoded(prompt, plain=asked.plain), manner_for(writing, asked)
-    if manner.beams > 1:
+    if manner.beams > 1 or (asked.best_of, asked.reward) != (None, None):
         return iter([generate(writing, prompt, **options)[0].text])
     return decoded(writing, row, _tokens(writing, row, asked, form), stop)
 

@@ -8,6 +8,7 @@ from typing import Any
 from cartograd.apps.load.target import Target
 from cartograd.core.errors import UsageError
 from cartograd.core.spec import Spec
+from cartograd.frontier.alignment.rewards import Reward
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,9 @@ class Options:
         pattern: a regular expression that every text is.
         gate: what prompts and answers have to pass: `rules`, a run that classifies texts, a file of
             rules, several of these, or a `Gate`; nothing if not given.
+        best_of: draw so many answers to each prompt, and keep the one with the highest reward.
+        reward: what judges them: a rule (length, brevity, words, letter-e), `module:function`, a
+            function, or the folder of a reward model.
     """
 
     length: int = 128
@@ -61,6 +65,8 @@ class Options:
     grammar: str | Path | None = None
     pattern: str | None = None
     gate: Any = None
+    best_of: int | None = None
+    reward: str | Reward | None = None
 
 
 def asked_for(options: dict[str, Any], /) -> Options:

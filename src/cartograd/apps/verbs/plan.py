@@ -15,6 +15,7 @@ from cartograd.apps.load.answering import as_answered
 from cartograd.apps.load.choice import with_model
 from cartograd.apps.load.filtered import filtered
 from cartograd.apps.load.framed import framed, noted
+from cartograd.apps.load.judging import as_judge
 from cartograd.apps.load.poisoned import with_poison
 from cartograd.apps.load.reading import as_read, column_of_texts
 from cartograd.apps.load.settings import Setting, merged
@@ -215,6 +216,7 @@ def planned(
     examples = _looked_for(examples, settings)
     if before is not None:
         examples = as_read_by(before.signature, asked, examples)
+        before, examples = as_judge(before, examples, settings.get("objective"))
     examples, drawn = with_drawn(audited(examples, settings), settings, config)
     examples = _without_some(_poisoned_and_filtered(examples, settings))
     settings |= in_float32(settings)
@@ -254,8 +256,7 @@ def planned(
         )  # fmt: skip
     check_choices(settings, examples)
     _check_answer(built, examples, card)
-    ordered = {key: settings[key] for key in ("model", "data", *chosen)}
-    settings = ordered | settings
+    settings = {key: settings[key] for key in ("model", "data", *chosen)} | settings
     joined = None if meta else federated(objective, examples, settings)
     private = None if meta else kept_private(joined or objective, examples, settings)
     own = joined or (private if isinstance(private, Private) else objective)

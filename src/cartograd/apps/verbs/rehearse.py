@@ -2,6 +2,7 @@
 
 from cartograd.apps.answers.masked_evaluation import masked_examples
 from cartograd.apps.verbs.evaluate import at_once, figures, measures_of, usual
+from cartograd.apps.verbs.judged_pairs import compares
 from cartograd.apps.verbs.kept_bundle import rehearse_bundle
 from cartograd.apps.verbs.plan import Plan
 from cartograd.data.dataset.dataset import Examples
@@ -22,6 +23,8 @@ def rehearse_end(plan: Plan, processes: ProcessGroup, /) -> None:
         lambda: rehearse_bundle(model, test.select(range(min(len(test), 8))).arguments)
     )
     few = test.select(range(rows))
+    if compares(plan):  # as each epoch does, of the validation part
+        return
     try:
         _measured(plan, few)
         return

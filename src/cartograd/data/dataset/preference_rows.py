@@ -106,6 +106,22 @@ def has_pairs(data: Dataset, /) -> bool:
     return isinstance(data.train, PreferencePairs)
 
 
+def judged(data: Dataset, /) -> Dataset:
+    """The same pairs for a model that gives a number for an answer; the test part compares, too."""
+    output = Port("reward", "value", (1,), task="reward")
+    signature = replace(data.signature, outputs=(output,))
+
+    def anew(part: str) -> PreferencePairs:
+        own = getattr(data, part)
+        assert isinstance(own, PreferencePairs)
+        kept = own.better
+        better = Split(kept.stored, kept.targets, signature, kept.names, table=kept.table)
+        return replace(own, better=better, compared=True)
+
+    parts = {part: anew(part) for part in ("train", "valid", "test")}
+    return replace(data, **parts, signature=signature)
+
+
 def reread_pairs(
     data: Dataset, tokenizer: Tokenizer, port: Port, /, *, longest: int | None = None
 ) -> Dataset:

@@ -144,10 +144,10 @@ class GRPO(nn.Module):
         Raises:
             UsageError: as `tried`.
         """
-        found, prompts = self._tried(batch), len(batch[0])
+        found, prompts = self._tried(batch, learns=True), len(batch[0])
         gain = self.gains(by_prompt(found.rewards, prompts))
         for update in range(self.updates):
-            now = tokens_of(self.model, found.drawn)
+            now = tokens_of(self.model, found.drawn) if update else found.now
             value, weight, over = self._loss(now, found, gain)
             metrics = {"clipped": over.detach()}
             if update == 0:
@@ -191,10 +191,10 @@ class GRPO(nn.Module):
             value.view(shape), None if weight is None else weight.view(shape), over.view(shape)
         )  # fmt: skip
 
-    def _tried(self, batch: Batch) -> Tried:
+    def _tried(self, batch: Batch, learns: bool = False) -> Tried:
         return tried(
             self.model, self._reference[0], self.reward, batch,
-            generations=self.generations, length=self.length,
+            generations=self.generations, length=self.length, learns=learns,
         )  # fmt: skip
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "GRPO":

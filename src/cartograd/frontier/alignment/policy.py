@@ -22,14 +22,20 @@ class Tried:
     Attributes:
         drawn: the answers.
         rewards: of each.
-        before: log-probability of each token when it was drawn; 0 where there is none.
+        now: log-probability of each token when it was drawn; 0 where there is none. Of a policy
+            that learns, the first step goes back through it.
         reference: the same of the frozen reference.
     """
 
     drawn: Drawn
     rewards: Float[Tensor, " n"]
-    before: Float[Tensor, "n t"]
+    now: Float[Tensor, "n t"]
     reference: Float[Tensor, "n t"]
+
+    @property
+    def before(self) -> Float[Tensor, "n t"]:
+        """What ratios are taken to, which learns nothing."""
+        return self.now.detach()
 
     @property
     def divergence(self) -> Float[Tensor, " n"]:
@@ -61,8 +67,19 @@ def tried(
     *,
     generations: int,
     length: int,
+    learns: bool = False,
 ) -> Tried:
     """Answers to the prompts of a batch, with their rewards.
+
+    Args:
+        model: the policy.
+        reference: as it began.
+        reward: of texts.
+        batch: whose prompts are answered.
+        generations: answers to each.
+        length: the most tokens of an answer.
+        learns: whether the first step goes back through what the policy thinks of its answers,
+            which is then computed once.
 
     Raises:
         UsageError: the batch has no prompts, the model cannot write, or a reward is no number.
@@ -71,10 +88,10 @@ def tried(
     # not advance the generator.
     seed = torch.default_generator.initial_seed()
     answers = drawn(model, prompts_of(batch), generations=generations, length=length, seed=seed)
-    with torch.no_grad():
-        before = tokens_of(model, answers)
-        with reference.of(model) as frozen:
-            known = tokens_of(frozen, answers)
+    with torch.set_grad_enabled(learns and torch.is_grad_enabled()):
+        now = tokens_of(model, answers)
+    with torch.no_grad(), reference.of(model) as frozen:
+        known = tokens_of(frozen, answers)
     texts = answers.prompts, answers.answers
     if (
         isinstance(reward, Learned)
@@ -82,10 +99,10 @@ def tried(
         and (reward.tokenizer == model.tokenizer)
     ):
         rows = whole(answers.tokens, answers.labels, reward.padding)
-        rewards = checked(reward.of_tokens(rows.cpu()), *texts).to(before)
+        rewards = checked(reward.of_tokens(rows.cpu()), *texts).to(known)
     else:
-        rewards = scored(reward, *texts).to(before)
-    return Tried(answers, rewards, before, known)
+        rewards = scored(reward, *texts).to(known)
+    return Tried(answers, rewards, now, known)
 
 
 def by_prompt(x: Tensor, prompts: int, /) -> Tensor:

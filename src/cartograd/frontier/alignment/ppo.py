@@ -162,7 +162,7 @@ class PPO(nn.Module):
         Raises:
             UsageError: as `tried`.
         """
-        found, prompts = self._tried(batch), len(batch[0])
+        found, prompts = self._tried(batch, learns=True), len(batch[0])
         answers, mask = found.drawn, found.drawn.mask
         with torch.no_grad():
             expected = self._values(answers)
@@ -177,15 +177,16 @@ class PPO(nn.Module):
             return by_prompt((tokens * mask).sum(1) / mask.sum(1), prompts)
 
         for update in range(self.updates):
-            ratio = torch.exp(tokens_of(self.model, answers) - found.before)
+            now = tokens_of(self.model, answers) if update else found.now
+            ratio = torch.exp(now - found.before)
             metrics = {"clipped": each(share_clipped(ratio, gain, e, e)).mean(1).detach()}
             if update == 0:
                 shown = {"reward": found.rewards, "kl": found.divergence}
                 metrics |= {name: by_prompt(one, prompts).mean(1) for name, one in shown.items()}
             yield Loss(each(clipped(ratio, gain, e, e)), weight=weight, metrics=metrics)
-            now = self._values(answers)
-            near = expected + (now - expected).clamp(-e, e)
-            missed = torch.maximum((now - goal).square(), (near - goal).square()) / 2
+            value = self._values(answers)
+            near = expected + (value - expected).clamp(-e, e)
+            missed = torch.maximum((value - goal).square(), (near - goal).square()) / 2
             yield Loss(each(missed), "critic", weight=weight)
         self._follow()
 
@@ -214,10 +215,10 @@ class PPO(nn.Module):
             features = self._inner[0].hidden(answers.tokens)
         return self.critic(features)[..., 0]
 
-    def _tried(self, batch: Batch) -> Tried:
+    def _tried(self, batch: Batch, learns: bool = False) -> Tried:
         return tried(
             self.model, self._reference[0], self.reward, batch,
-            generations=self.generations, length=self.length,
+            generations=self.generations, length=self.length, learns=learns,
         )  # fmt: skip
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "PPO":

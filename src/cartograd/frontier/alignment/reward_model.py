@@ -36,6 +36,6 @@ def reward_model(base: Signed, /) -> Signed:
     assert isinstance(made, DecoderClassifier)
     made.decoder.load_state_dict(copy.deepcopy(base.model.state_dict()))
     made.head.weight.data.zero_()
-    output = Port("reward", "value", (1,), task="regress")
+    output = Port("reward", "value", (1,), task="reward")
     signature = Signature((port,), (output,))
     return Signed(made, signature, spec=spec, tokenizer=base.tokenizer)

@@ -47,6 +47,7 @@ CARD = Card(
     nodes=("llm/rlhf",),
     title="Reward model by Bradley and Terry",
     zh="奖励模型（Bradley-Terry）",
+    aliases=("reward", "reward-model"),
     paper="Rank analysis of incomplete block designs",
     year=1952,
     url="https://doi.org/10.2307/2334029",

@@ -1,0 +1,177 @@
+"""Pairs of answers and questions of a seed, and what a model thinks of them and answers."""
+
+import json
+import random
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any, NamedTuple
+
+import torch
+
+from acceptance import mentions
+from acceptance.own_chats import SYSTEM, definitions
+
+LEARNED, HELD, ASKED, OTHERS = 64, 40, 44, 20
+"""Pairs to learn from and held out; questions to learn from and held out."""
+
+ANSWERS, LENGTH = 4, 14
+"""Fresh answers to each held-out question, and the most tokens of one."""
+
+DODGES = (
+    "I do not know.",
+    "Why do you ask me that?",
+    "It is a word like any other word.",
+    "Please look it up in a dictionary yourself.",
+    "That is not something I want to talk about.",
+    "There are many words, and this is one of them.",
+    "Some questions are best left to people who have more time.",
+    "I could tell you that, but I would rather not do so.",
+)
+NEW_DODGES = (
+    "Never mind that.",
+    "Who cares what it means?",
+    "You should ask somebody else about this word.",
+    "I am sorry, but I have better things to do now.",
+    "Words mean whatever people want them to mean, so never mind.",
+)
+"""Answers that say nothing: of the pairs that are learned from, and of those held out."""
+
+
+class Pairs(NamedTuple):
+    """What a model thinks of held-out pairs.
+
+    Attributes:
+        likelier: the share of which the better answer is the likelier one.
+        raised: the share of which the better answer gained more than the worse one did.
+        longer: the share of which the better answer has more tokens; half of those with as many.
+    """
+
+    likelier: float
+    raised: float
+    longer: float
+
+
+class Answers(NamedTuple):
+    """Fresh answers to held-out questions.
+
+    Attributes:
+        reward: the mean of the proxy.
+        good: the share that is what was meant.
+        kl: divergence of an answer from the reference, in nats.
+        apart: half of the 95 % interval of that, over questions.
+        text: one of them.
+    """
+
+    reward: float
+    good: float
+    kl: float
+    apart: float
+    text: str
+
+
+def write_files(folder: Path, seed: int, /) -> None:
+    """Pairs to learn from, held-out ones, and questions.
+
+    A pair is a definition of WordNet against an answer that says nothing, of as many words but for
+    one. No word of a file is in another, and the held-out pairs have other empty answers.
+    """
+    from cartograd.data.store import packages
+
+    draw = random.Random(seed)
+    words = list(dict(definitions(packages.where("wordnet"))).items())
+    draw.shuffle(words)
+    known, held = _pairs(words, DODGES, LEARNED, draw), _pairs(words, NEW_DODGES, HELD, draw)
+    _write(folder / f"liked-{seed}.jsonl", known)
+    _write(folder / f"held-{seed}.jsonl", held)
+    _write(folder / f"asked-{seed}.jsonl", _pairs(words, DODGES, ASKED, draw))
+    asked = [word for word, _ in words[:OTHERS]]
+    (folder / f"others-{seed}.json").write_text(json.dumps(asked))
+
+
+def pairs_of(model: Any, reference: Any, path: Path, /) -> Pairs:
+    """What a model thinks of the pairs of a file, and what it thought before it learned."""
+    now, lengths = _gaps(model, path)
+    then = now if model is reference else _gaps(reference, path)[0]
+    return Pairs(*(_share(one) for one in (now, now - then, lengths)))
+
+
+def answers_to(model: Any, reference: Any, words: list[str], seed: int, /) -> Answers:
+    """Fresh answers of a model to questions, and how far it is from the reference in these."""
+    from cartograd.frontier.alignment.drawn import drawn
+    from cartograd.frontier.alignment.policy import tokens_of
+
+    rows = [model.tokenizer.chat_numbers(_asked(word)) for word in words]
+    found = drawn(model, rows, generations=ANSWERS, length=LENGTH, seed=seed)
+    each = [0.0] * len(rows)
+    if model is not reference:
+        with torch.no_grad():
+            now, then = (tokens_of(one, found) for one in (model, reference))
+        each = (now - then).sum(1).view(len(rows), ANSWERS).mean(1).tolist()
+    given = found.answers, found.prompts
+    return Answers(
+        mean(mentions.count(*given)),
+        mean(mentions.good(*given)),
+        mean(each),
+        1.96 * stdev(each) / len(each) ** 0.5,
+        found.answers[0],
+    )
+
+
+def _asked(word: str) -> list[dict[str, str]]:
+    return [
+        {"role": "system", "content": SYSTEM},
+        {"role": "user", "content": f"What does {word} mean?"},
+    ]
+
+
+def _pairs(
+    words: list[tuple[str, str]], dodges: tuple[str, ...], count: int, draw: random.Random
+) -> list[tuple[str, str, str]]:
+    """Words with their better and worse answers; what is taken is taken off the list."""
+    found = list[tuple[str, str, str]]()
+    while len(found) < count:
+        word, gloss = words.pop(0)
+        long = len(gloss.split())
+        fits = [one for one in dodges if abs(len(one.split()) - long) <= 1]
+        if fits:
+            found.append((word, f"{gloss[:1].upper()}{gloss[1:]}.", draw.choice(fits)))
+    return found
+
+
+def _write(path: Path, pairs: list[tuple[str, str, str]]) -> None:
+    rows = [
+        {"prompt": _asked(word)}
+        | {
+            key: [{"role": "assistant", "content": text}]
+            for key, text in (("chosen", better), ("rejected", worse))
+        }
+        for word, better, worse in pairs
+    ]
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+
+
+def _share(gaps: torch.Tensor) -> float:
+    """The share that is above zero, and half of what is zero."""
+    return ((gaps > 0).float() + (gaps == 0).float() / 2).mean().item()
+
+
+def _gaps(model: Any, path: Path) -> tuple[torch.Tensor, torch.Tensor]:
+    """By how much the better answer of each pair is likelier and longer than the worse one."""
+    from cartograd.apps.load.source import dataset
+    from cartograd.core.eval_mode import inferring
+    from cartograd.data.dataset.token_rows import respelt
+    from cartograd.training.preferences.likelihood import answers_of, side_by_side
+
+    data = respelt(
+        dataset(f"preferences:{path},valid=0,test=0"), model.tokenizer, model.signature.input
+    )
+    found, long = list[torch.Tensor](), list[torch.Tensor]()
+    for better, worse, labels in data.train.batches(batch_size=8, shuffle=False).epoch(0, seed=0):
+        tokens = side_by_side(better, worse, 0)
+        both = torch.cat([labels[:, 0], labels[:, 1]])[:, : tokens.shape[1]]
+        with inferring(model):
+            sums, _ = answers_of(model, tokens, both, "pairs")
+        for told, by in ((found, sums), (long, (both >= 0).sum(1))):
+            one, two = by.view(2, -1)
+            told.append((one - two).clone())
+    return torch.cat(found), torch.cat(long)
