@@ -20,6 +20,9 @@ from torch import Tensor
 PAGE_OUT = 21
 """MADV_PAGEOUT of Linux since 5.4, which loses nothing: also where it is told of other memory."""
 
+LARGE, COLLAPSE, PAGE = 14, 25, 1 << 21
+"""MADV_HUGEPAGE, MADV_COLLAPSE of Linux since 6.1, and the size of such a page."""
+
 _FILES = set[int]()
 """Where files that were mapped begin."""
 
@@ -38,6 +41,18 @@ def give_back(tensor: Shaped[Tensor, "..."], /) -> None:
     last = (tensor.data_ptr() + tensor.nbytes) // page * page
     if advise is not None and last > first:
         advise(ctypes.c_void_p(first), ctypes.c_size_t(last - first), PAGE_OUT)
+
+
+def in_large_pages(tensor: Shaped[Tensor, "..."], /) -> None:
+    """Ask for large pages for a tensor in memory, which are sooner looked up; nothing in a file."""
+    if tensor.device.type != "cpu" or tensor.untyped_storage().data_ptr() in _FILES:
+        return
+    advise = _madvise()
+    first = -(-tensor.data_ptr() // PAGE) * PAGE
+    last = (tensor.data_ptr() + tensor.nbytes) // PAGE * PAGE
+    if advise is not None and last > first:
+        for how in (LARGE, COLLAPSE):  # those to come, and those that are there
+            advise(ctypes.c_void_p(first), ctypes.c_size_t(last - first), how)
 
 
 @cache

@@ -80,6 +80,7 @@ def _kernels() -> list[dict[str, str]]:
     from cartograd.engine.device import device
     from cartograd.practice.compression import (
         fast_weights,
+        few_rows,
         group_linear,
         int8_linear,
         integer_kernels,
@@ -93,6 +94,7 @@ def _kernels() -> list[dict[str, str]]:
         eager_attention.choice(here),
         dropout.choice(here),
         *map(fast_weights.choice, ("float16", "bf16")),
+        *map(few_rows.choice, few_rows.BITS),
         int8_linear.choice(),
         *map(integer_kernels.choice, (2, 4)),
         group_linear.choice(),

@@ -4,7 +4,7 @@ A step of decoding reads each weight once. How fast that goes depends on the byt
 on kernels whose speed differs by a factor of ten between machines and formats; so it is measured,
 once, on a product of the model's own shape.
 
-    float32    exact; torch's `linear`, or `float_products`, the quicker one
+    float32    exact; torch's `linear`, `float_products` or `few_rows`, the quickest one
     float16    half the bytes, 3.5e-4 of error; for many rows the weights are made floats again
     bf16       half the bytes, 3e-3 of error
     int8       a quarter (see `int8_weights`), 1e-2 of error; 2e-2 where inputs have seven bits
@@ -28,7 +28,7 @@ from cartograd.core.errors import unknown
 from cartograd.core.inference import Fusible
 from cartograd.core.kernels import Choice, right
 from cartograd.core.protocols import Writer
-from cartograd.practice.compression import group_weights, int8_linear, int8_weights
+from cartograd.practice.compression import few_rows, group_weights, int8_linear, int8_weights
 from cartograd.practice.compression.float_products import Columns
 from cartograd.practice.compression.quicker import clock
 
@@ -62,6 +62,7 @@ def quickest(names: Sequence[str], shape: tuple[int, int], /) -> str:
         names: of `MAKERS`.
         shape: of the weight.
     """
+    names = [name for name in names if name != "compiled" or few_rows.exact(32)]
     if len(names) == 1:
         return names[0]
     return _measured(tuple(names), shape, torch.get_num_threads())
@@ -163,13 +164,14 @@ class Int4:
 
     def scores(self, weight: Tensor, bias: Tensor | None, /) -> Product:
         """That of a vocabulary: no slower in eight bits, and what is said depends on it most."""
-        finer = int8_linear.input_bits() == max(int8_linear.BITS)
+        finer = few_rows.exact(8) or int8_linear.input_bits() == max(int8_linear.BITS)
         return (int8_weights if finer else group_weights).product(weight, bias)
 
 
 MAKERS: dict[str, Maker] = {
     "rows": rows,
     "columns": Columns,
+    "compiled": few_rows.Compiled,
     "float16": float16,
     "bf16": bf16,
     "int8": int8_weights.product,
@@ -178,7 +180,7 @@ MAKERS: dict[str, Maker] = {
 """Ways to multiply, by name."""
 
 FORMATS: dict[str, tuple[str, ...]] = {
-    "float32": ("rows", "columns"),
+    "float32": ("rows", "columns", "compiled"),
     "float16": ("float16",),
     "bf16": ("bf16",),
     "int8": ("int8",),

@@ -3,9 +3,10 @@ r"""A linear layer with weights of four or eight bits, each group of neighbours 
     W_ij ~ s_ig (q_ij - m) + o_ig,   m = 2^(b-1),  g = the group of column j
 
 Numbers of four bits lie two in a byte; scales and offsets are in bfloat16, which costs 32 bits a
-group. A few rows of inputs, as in decoding, go to torch's product with packed weights, in bfloat16,
-where it is proved right on this machine and the layer's shape is one of its own; else, and for many
-rows, the weights are made floats for the product.
+group. Where a compiled product is there and quicker (`few_rows`), it multiplies them by inputs in
+eight bits. Else a few rows of inputs, as in decoding, go to torch's product with packed weights, in
+bfloat16, where it is proved right on this machine and the layer's shape is one of its own; else,
+and for many rows, the weights are made floats for the product.
 
 Shapes: weights `d2 d`, in groups `d2 n1 n2`; inputs `... d`.
 """
@@ -26,7 +27,9 @@ from cartograd.core.errors import UsageError
 from cartograd.core.kernels import ROWS, SHAPES, Choice, close
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
+from cartograd.practice.compression import few_rows
 from cartograd.practice.compression.biases import stacked_bias
+from cartograd.practice.compression.few_rows import FewRows
 from cartograd.practice.compression.grid import Grid, extents, grid_of, in_groups
 from cartograd.practice.compression.one_row import one_row
 
@@ -115,13 +118,32 @@ class GroupLinear(nn.Module):
         divided = bool((self.divisor != 1).any())
         self.taken = 1 / self.divisor if divided else None
         own = self.bits == 4 and self.group in OWN and self.out_features % 16 == 0
-        self.packed = None
-        if own and self.numbers.device.type == "cpu" and exact():
-            self.packed = _for_torch(self._whole(), self.scale, self.offset)
+        self.packed, self.few = None, None
+        if self.bits == 4 and self.numbers.device.type == "cpu":
+            own = own and exact()
+            self.few = self._compiled(own)
+            if own and self.few is None:
+                self.packed = _for_torch(self._whole(), self.scale, self.offset)
         self.one: Callable[[Tensor], Tensor] | None = None
-        if self.packed is not None and self.bias is None and not divided:
+        if self.few is not None and not divided:
+            self.one = self.few
+        elif self.packed is not None and self.bias is None and not divided:
             own = self.packed, self.group
             self.one = lambda x: _multiplied(x, *own)
+
+    def _compiled(self, own: bool) -> FewRows | None:
+        """A compiled product, if it is quicker than torch's, or than floats where that is none."""
+        few = few_rows.of_four(self._whole(), self.scale, self.offset, self.bias)
+        if few is None:
+            return None
+        torchs = cache(lambda: _for_torch(self._whole(), self.scale, self.offset))
+        floats = cache(self.floats)  # both are made where they are measured
+
+        def usual(x: Tensor) -> Tensor:
+            return _multiplied(x, torchs(), self.group) if own else F.linear(x, floats())
+
+        name = f"int4 in groups of {self.group}{'' if own else ', floats'}"
+        return few if few_rows.quicker(name, usual, few) else None
 
     def forward(self, x: Float[Tensor, "... d"]) -> Float[Tensor, "... d2"]:
         """The product, in float32."""
@@ -131,7 +153,9 @@ class GroupLinear(nn.Module):
         rows = rows if self.taken is None else rows * self.taken
         # A program that is written for other machines has no kernel of this one.
         packed = None if self.simulates or torch.compiler.is_exporting() else self.packed
-        if packed is None or len(rows) > FEW:
+        if self.few is not None and not self.simulates and len(rows) and few_rows.readable(rows):
+            y = self.few(rows)
+        elif packed is None or len(rows) > FEW:
             y = F.linear(rows.float(), self.floats(), self.bias)
         else:
             y = _multiplied(rows, packed, self.group)
@@ -140,7 +164,11 @@ class GroupLinear(nn.Module):
 
     def single(self) -> Callable[[Tensor, Tensor], object] | None:
         """The shorter way of a single row (`core.inference.SingleRow`)."""
-        if self.one is None or self.simulates or self.packed is None:
+        if self.one is None or self.simulates:
+            return None
+        if self.few is not None:
+            return self.few.into
+        if self.packed is None:
             return None
         multiply, (numbers, table) = torch.ops.aten._weight_int4pack_mm_for_cpu.default, self.packed
         row, size = torch.empty(1, self.in_features, dtype=torch.bfloat16), self.group
@@ -181,9 +209,10 @@ class GroupLinear(nn.Module):
     def rounding(self) -> float:
         """The coarsest step to which a machine may round a row, as a share of its range.
 
-        Few rows may be brought to bfloat16, whose numbers have eight bits.
+        Few rows may be brought to bfloat16, whose numbers have eight bits, or all rows to whole
+        numbers up to 127.
         """
-        return 2.0**-8 if self.bits == 4 else 0.0
+        return 1 / 127 if self.bits == 4 else 0.0
 
     def _whole(self) -> Tensor:
         """The whole numbers, one in a byte."""
@@ -268,6 +297,8 @@ def _exact(d: int, d2: int, draw: torch.Generator) -> bool:
 def choice() -> Choice:
     """What multiplies by weights in four bits on this machine."""
     floats = "floats of the rounded weights"
+    if few_rows.exact(4):
+        return Choice("int4 weights", "C, eight-bit inputs, where it is quicker", floats, "exact")
     if exact():
         return Choice(
             "int4 weights", "packed weights, bfloat16 inputs", floats, "exact but for its rounding"

@@ -2,9 +2,10 @@ r"""A linear layer with weights of eight bits, a scale for each row.
 
     W_ij ~ s_i q_ij,   x_j ~ r (p_j - z),   W x ~ r (s q p - z s sum_j q_j)
 
-What is kept are the whole numbers; what computes is the machine's affair: torch's integer kernels,
-with inputs of eight bits or seven, where these are exact here (`input_bits`), else, or where
-nothing is faster (`quicker`), floats of the same weights.
+What is kept are the whole numbers; what computes is the machine's affair: a compiled product, where
+there is one and it is the quickest (`few_rows`), else torch's integer kernels, with inputs of eight
+bits or seven, where these are exact here (`input_bits`), else, or where nothing is faster
+(`quicker`), floats of the same weights.
 
 Shapes: weights `d2 d`; inputs `... d`.
 """
@@ -20,7 +21,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from cartograd.core.kernels import ROWS, SHAPES, Choice
+from cartograd.practice.compression import few_rows
 from cartograd.practice.compression.biases import stacked_bias
+from cartograd.practice.compression.few_rows import FewRows
 from cartograd.practice.compression.one_row import one_row
 from cartograd.practice.compression.quicker import WEIGHTS, floats_are
 
@@ -56,27 +59,42 @@ class Int8Linear(nn.Module):
         self.register_load_state_dict_post_hook(lambda layer, _: layer._pack())
 
     def _pack(self) -> None:
-        self.bits = input_bits()
-        self.packed = _packed(self.numbers, self.scale) if self.bits else None
+        self.bits, self.packed, self.whole, self.form = input_bits(), None, None, ""
         self.sums = _sums(self.numbers, self.scale)
-        self.whole = self._whole() if self.packed is not None else None
-        integers = "integers" if self.packed is not None else ""
-        self.form = integers if self.whole is None else "floats"
         self.one: Callable[[Tensor], Tensor] | None = None
-        if self.packed is not None and self.whole is None:
+        self.few = self._compiled() if self.numbers.device.type == "cpu" else None
+        if self.few is not None:
+            self.one = self.few
+        elif self.bits:
+            self.packed = _packed(self.numbers, self.scale)
             own = self.packed, self.sums, self.bias, self.bits
             self.one = lambda x: _multiplied(x, *own)
+        if self.one is not None:
+            self.whole = self._whole(self.one)
+            self.form = "integers" if self.whole is None else "floats"
+        if self.whole is not None:
+            self.one = None
 
-    def _whole(self) -> Tensor | None:
+    def _compiled(self) -> FewRows | None:
+        """A compiled product, if it is quicker than torch's."""
+        few = few_rows.of_eight(self.numbers, self.scale, self.bias)
+        if few is None or not self.bits:
+            return few
+        packed = cache(lambda: _packed(self.numbers, self.scale))  # made where it is measured
+        rest = self.sums, self.bias, self.bits
+        taken = few_rows.quicker("int8", lambda x: _multiplied(x, packed(), *rest), few)
+        return few if taken else None
+
+    def _whole(self, integers: Callable[[Tensor], Tensor]) -> Tensor | None:
         """The weights in floats, if these are the quicker of one row and of many."""
         if self.numbers.device.type != "cpu" or self.numbers.numel() > WEIGHTS:
             return None
-        whole = self.floats()
+        whole, how = self.floats(), "" if self.few is None else ", compiled"
         for count in COUNTS:
             x = torch.linspace(-1, 1, self.in_features).repeat(count, 1)
             if not floats_are(
-                f"int8 weights {tuple(self.numbers.shape)} of {count} rows",
-                lambda x=x: _multiplied(x, self.packed, self.sums, self.bias, self.bits),
+                f"int8 weights {tuple(self.numbers.shape)} of {count} rows{how}",
+                lambda x=x: integers(x),
                 lambda x=x: F.linear(x, whole, self.bias),
             ):
                 return None
@@ -89,11 +107,14 @@ class Int8Linear(nn.Module):
         rows = x.reshape(-1, self.in_features)
         sloped = rows.requires_grad and torch.is_grad_enabled()
         # A program that is written for other machines has no kernel of this one.
-        plain = self.packed is None or self.simulates or torch.compiler.is_exporting()
+        plain = not self.form or self.simulates or torch.compiler.is_exporting()
         if plain or sloped or rows.device.type != "cpu" or not len(rows):
             y = F.linear(rows.float(), self.floats(), self.bias)
         elif self.whole is not None:
             return F.linear(x.float(), self.whole, self.bias)
+        elif self.few is not None:
+            own = few_rows.readable(rows)
+            y = self.few(rows) if own else F.linear(rows.float(), self.floats(), self.bias)
         else:
             y = _multiplied(rows, self.packed, self.sums, self.bias, self.bits)
         return y.view(*x.shape[:-1], self.out_features)
@@ -102,6 +123,8 @@ class Int8Linear(nn.Module):
         """The shorter way of a single row (`core.inference.SingleRow`)."""
         if self.one is None or self.simulates:
             return None
+        if self.few is not None:
+            return self.few.into
         kernel, packed, seven = (
             torch.ops.quantized.linear_dynamic.default,
             self.packed,
