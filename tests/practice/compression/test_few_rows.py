@@ -6,11 +6,11 @@ from cartograd.architectures.decoding.generate import generate
 from cartograd.architectures.transformer.llama import LLaMA
 from cartograd.core.kernels import close
 from cartograd.engine.device.c_library import SWITCH, c_library
-from cartograd.practice.compression import few_rows, group_weights
+from cartograd.practice.compression import few_rows, few_rows_call, group_weights
 from cartograd.practice.compression.fast_weights import inference_form
 from cartograd.practice.compression.int8_linear import Int8Linear
 
-CACHES = c_library, few_rows.exact, few_rows._call
+CACHES = c_library, few_rows.exact, few_rows_call._call
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_a_wrong_product_is_refused(there, monkeypatch):
 def test_it_is_taken_where_it_is_quicker(monkeypatch):
     asked = []
     monkeypatch.setattr(few_rows, "floats_are", lambda key, *_: asked.append(key) or len(asked) < 2)
-    few = object.__new__(few_rows.FewRows)
+    few = object.__new__(few_rows_call.FewRows)
     few.d, few.d2 = 3, 5
     assert not few_rows.quicker("int8", abs, few)
     assert asked == [f"int8 (5, 3) of {count} rows, compiled" for count in few_rows.COUNTS]

@@ -69,8 +69,7 @@ def test_the_shorter_way_of_a_row_is_the_same(name, biased):
         return
     expected, write = product(x), product.single()
     if write is None:
-        assert name == "int4"
-        assert biased
+        assert name == "compiled" or (name == "int4" and biased)
         return
     for _ in range(2):  # its memory is used again
         found = torch.full((1, 64), torch.nan)

@@ -18,25 +18,21 @@ References:
     (a product of one row is worth the bytes of its weights). https://arxiv.org/abs/1602.01528
 """
 
-import ctypes
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int, Shaped, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from cartograd.core import kernels
 from cartograd.core.kernels import Choice, close
-from cartograd.core.pages import in_large_pages
 from cartograd.core.wrapped import is_wrapped
 from cartograd.engine.device.c_library import c_library
+from cartograd.practice.compression import few_rows_call
+from cartograd.practice.compression.few_rows_call import COLUMNS, SOURCE, FewRows
 from cartograd.practice.compression.quicker import floats_are
-
-SOURCE = Path(__file__).with_name("few_rows.c")
 
 COUNTS = 1, 16
 """Rows of which products with whole numbers are timed; a layer computes all rows alike."""
@@ -44,79 +40,10 @@ COUNTS = 1, 16
 BITS = 32, 8, 4
 """Of weights."""
 
-COLUMNS = 8
-"""Of whole numbers there are a multiple of so many columns."""
-
-
-class _Job(ctypes.Structure):
-    _fields_ = (
-        *((name, ctypes.c_int64) for name in ("bits", "d", "d2", "group")),
-        *((name, ctypes.c_void_p) for name in ("weight", "scale", "offset", "bias")),
-    )
-
-
-class FewRows:
-    """A product of a few rows. Its weights stay where they are and as they are.
-
-    Args:
-        bits: of a weight.
-        weight: in `blocks`, of one column (floats), four (8 bits) or eight (4 bits in halves).
-        shape: of the weight, `d2, d`.
-        scale: of rows (8 bits) or groups (4 bits).
-        offset: the sums of the rows' numbers (8 bits), or what is added to groups (4 bits).
-        bias: added, or None.
-        group: neighbours with one scale (4 bits).
-    """
-
-    def __init__(
-        self, bits: int, weight: Tensor, shape: tuple[int, int], /, *, scale: Tensor | None = None,
-        offset: Tensor | None = None, bias: Tensor | None = None, group: int = 1,
-    ):  # fmt: skip
-        parts = [part if part is None else part.contiguous() for part in (weight, scale, offset)]
-        parts.append(None if bias is None else filled(bias.detach().float()))
-        self.kept, (self.d2, self.d) = parts, shape
-        in_large_pages(weight)
-        self.job = _Job(bits, self.d, self.d2, group, *map(_place, parts))
-        self.at, self.call = ctypes.addressof(self.job), _call()
-
-    def __call__(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n d2"]:
-        """The product."""
-        y = x.new_empty(len(x), self.d2)
-        self.into(x, y)
-        return y
-
-    def into(self, x: Float[Tensor, "n d"], y: Float[Tensor, "n d2"], /) -> None:
-        """The product, written into memory without gaps.
-
-        Raises:
-            MemoryError: there is none for the whole numbers of the inputs.
-        """
-        x = x.contiguous()
-        threads = torch.get_num_threads()
-        if self.call(self.at, x.data_ptr(), y.data_ptr(), len(x), threads):
-            raise MemoryError(f"no memory for {x.numel()} whole numbers")
-
-
-def _place(part: Tensor | None) -> int | None:
-    return None if part is None else part.data_ptr()
-
-
-@cache
-def _call() -> Any:
-    library = c_library(SOURCE).library
-    assert library is not None
-    call = library.product
-    call.argtypes = [*[ctypes.c_void_p] * 3, ctypes.c_int64, ctypes.c_int]
-    return call
-
 
 def of_floats(weight: Float[Tensor, "d2 d"], bias: Tensor | None, /) -> FewRows | None:
     """A product with float32 weights; None where there is none on this machine."""
-    return _floats(weight, bias) if _fits(weight, 32) else None
-
-
-def _floats(weight: Tensor, bias: Tensor | None) -> FewRows:
-    return FewRows(32, blocks(weight, 1), _shape(weight), bias=bias)
+    return few_rows_call.floats(weight, bias) if _fits(weight, 32) else None
 
 
 def of_eight(
@@ -126,15 +53,7 @@ def of_eight(
 
     Columns are a multiple of eight.
     """
-    return _eight(numbers, scale, bias) if _fits(numbers, 8) else None
-
-
-def _eight(numbers: Tensor, scale: Tensor, bias: Tensor | None) -> FewRows:
-    sums = numbers.sum(1, dtype=torch.int32)
-    return FewRows(
-        8, blocks(numbers, 4), _shape(numbers), scale=filled(scale.float()), offset=filled(sums),
-        bias=bias,
-    )  # fmt: skip
+    return few_rows_call.eight(numbers, scale, bias) if _fits(numbers, 8) else None
 
 
 def of_four(
@@ -146,38 +65,7 @@ def of_four(
     Groups are of a multiple of eight columns.
     """
     whole = numbers.shape[1] // scale.shape[1] % COLUMNS == 0
-    return _four(numbers, scale, offset, bias) if whole and _fits(numbers, 4) else None
-
-
-def _four(numbers: Tensor, scale: Tensor, offset: Tensor, bias: Tensor | None) -> FewRows:
-    laid = blocks(numbers, COLUMNS)
-    given = [blocks(part.bfloat16(), 1) for part in (scale, offset)]
-    return FewRows(
-        4, laid[..., :4] | laid[..., 4:] << 4, _shape(numbers), scale=given[0], offset=given[1],
-        bias=bias, group=numbers.shape[1] // scale.shape[1],
-    )  # fmt: skip
-
-
-def blocks(weight: Shaped[Tensor, "d2 d"], columns: int, /) -> Shaped[Tensor, "n1 n2 n3 n4"]:
-    """A weight in blocks of `lanes` rows, so many columns at a time; what is missing is 0."""
-    whole = filled(weight).unflatten(0, (-1, lanes())).unflatten(2, (-1, columns))
-    return whole.transpose(1, 2).contiguous()
-
-
-def filled(rows: Shaped[Tensor, "d2 ..."], /) -> Shaped[Tensor, "n ..."]:
-    """Rows, and as many of zeros as fill the last block up."""
-    return torch.cat([rows, rows.new_zeros(-len(rows) % lanes(), *rows.shape[1:])])
-
-
-def lanes() -> int:
-    """Rows of such a block."""
-    library = c_library(SOURCE).library
-    assert library is not None
-    return library.lanes()
-
-
-def _shape(weight: Tensor) -> tuple[int, int]:
-    return weight.shape[0], weight.shape[1]
+    return few_rows_call.four(numbers, scale, offset, bias) if whole and _fits(numbers, 4) else None
 
 
 def _fits(weight: Tensor, bits: int) -> bool:
@@ -210,9 +98,9 @@ def _exact(bits: int, d: int, d2: int, draw: torch.Generator) -> bool:
     middle = 8 if bits == 4 else 0
     weight = (numbers - middle).unflatten(1, (groups, -1)) * scale[..., None] + offset[..., None]
     made = {
-        32: lambda: _floats(weight.flatten(1), bias),
-        8: lambda: _eight(numbers.to(torch.int8), scale[:, 0], bias),
-        4: lambda: _four(numbers.to(torch.uint8), scale, offset, bias),
+        32: lambda: few_rows_call.floats(weight.flatten(1), bias),
+        8: lambda: few_rows_call.eight(numbers.to(torch.int8), scale[:, 0], bias),
+        4: lambda: few_rows_call.four(numbers.to(torch.uint8), scale, offset, bias),
     }[bits]()
     for n in (*kernels.ROWS, 19):
         x = torch.randint(256, (n, d), generator=draw).float()
@@ -254,7 +142,7 @@ def readable(x: Tensor, /) -> bool:
         and not is_wrapped(x)
         and not torch.compiler.is_compiling()
         and not torch.compiler.is_exporting()
-        and not torch.jit.is_tracing()
+        and not torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
         and not torch._C._len_torch_dispatch_stack()  # what counts calls of torch sees none of ours
     )
 
@@ -283,16 +171,11 @@ class Compiled:
             return self.weight
         laid = self.few.kept[0]
         assert laid is not None
-        return _rows(laid, self.few.d2)
+        return few_rows_call.rows(laid, self.few.d2)
 
     def single(self) -> Callable[[Tensor, Tensor], object] | None:
         """The shorter way of a single row (`core.inference.SingleRow`)."""
         return None if self.few is None else self.few.into
-
-
-def _rows(laid: Tensor, count: int) -> Tensor:
-    """A weight that lies in blocks of one column, row by row again."""
-    return laid[..., 0].transpose(1, 2).flatten(0, 1)[:count]
 
 
 def choice(bits: int, /) -> Choice:

@@ -35,10 +35,10 @@ from cartograd.core.card import Card
 from cartograd.core.protocols import Batches
 from cartograd.practice.compression.biases import bias_of
 from cartograd.practice.compression.grid import Grid
+from cartograd.practice.compression.group_layers import replaced
 from cartograd.practice.compression.group_linear import (
     GroupLinear,
     fitted,
-    replaced,
     size_of,
 )
 from cartograd.practice.compression.moments import moments

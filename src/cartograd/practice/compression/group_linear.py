@@ -11,7 +11,6 @@ and for many rows, the weights are made floats for the product.
 Shapes: weights `d2 d`, in groups `d2 n1 n2`; inputs `... d`.
 """
 
-import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -23,10 +22,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
-from cartograd.core.errors import UsageError
 from cartograd.core.kernels import ROWS, SHAPES, Choice, close
-from cartograd.core.signed import Signed
-from cartograd.core.spec import Spec
 from cartograd.practice.compression import few_rows
 from cartograd.practice.compression.biases import stacked_bias
 from cartograd.practice.compression.few_rows import FewRows
@@ -38,9 +34,6 @@ FEW = 256
 
 OWN = (32, 64, 128, 256)
 """Sizes of groups that this product takes; and rows of a weight in multiples of 16."""
-
-REBUILT = "group-weights"
-"""The compressor by whose name a bundle is built again, whichever chose the numbers."""
 
 
 def size_of(columns: int, group: int, /) -> int:
@@ -224,46 +217,6 @@ class GroupLinear(nn.Module):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "GroupLinear":
         return self  # nothing changes it once its weights are loaded
-
-
-Choose = Callable[[str, nn.Linear], GroupLinear]
-"""From a layer and its name to the layer in its place."""
-
-
-def replaced(model: nn.Module, choose: Choose, /, *, bits: int, group: int) -> nn.Module:
-    """A copy of a model with other linear layers.
-
-    Args:
-        model: of any kind.
-        choose: makes them.
-        bits: of a number.
-        group: neighbours with one scale.
-
-    Raises:
-        UsageError: it has no linear layer.
-    """
-    made = copy.deepcopy(model)
-    if isinstance(made, nn.Linear):
-        return choose("", made)
-    found = [
-        (part, name, f"{place}.{name}" if place else name, layer)
-        for place, part in made.named_modules()
-        for name, layer in part.named_children()
-        if isinstance(layer, nn.Linear)
-    ]
-    if not found:
-        raise UsageError(
-            "this model has no linear layer left whose weights could be rounded; quantize-static "
-            "rounds convolutions, too"
-        )
-    chosen: dict[int, GroupLinear] = {}  # a layer that stands in two places is one layer still
-    for part, name, whole, layer in found:
-        if id(layer) not in chosen:
-            chosen[id(layer)] = choose(whole, layer)
-        setattr(part, name, chosen[id(layer)])
-    if isinstance(made, Signed) and isinstance(model, Signed) and model.spec is not None:
-        made.spec = Spec(REBUILT, {"bits": bits, "group": group, "model": model.spec})
-    return made
 
 
 @cache

@@ -33,10 +33,10 @@ from cartograd.core.card import Card
 from cartograd.core.protocols import Batches
 from cartograd.practice.compression.biases import bias_of
 from cartograd.practice.compression.grid import in_groups
+from cartograd.practice.compression.group_layers import replaced
 from cartograd.practice.compression.group_linear import (
     GroupLinear,
     fitted,
-    replaced,
     size_of,
 )
 

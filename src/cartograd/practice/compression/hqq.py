@@ -36,11 +36,11 @@ from cartograd.core.card import Card
 from cartograd.core.protocols import Batches
 from cartograd.practice.compression.biases import bias_of
 from cartograd.practice.compression.grid import Grid, in_groups
+from cartograd.practice.compression.group_layers import replaced
 from cartograd.practice.compression.group_linear import (
     GroupLinear,
     fitted,
     kept,
-    replaced,
     size_of,
 )
 
