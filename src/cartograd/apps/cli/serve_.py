@@ -3,7 +3,8 @@
 import sys
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import Many
+from cartograd.apps.cli.common import File, Many
+from cartograd.apps.cli.gate_flags import gate_from
 
 
 def serve_(
@@ -11,6 +12,8 @@ def serve_(
     /,
     *,
     adapters: Many = (),
+    gate: tuple[str, ...] = (),
+    gate_report: File = None,
     host: str = "127.0.0.1",
     port: int = 8000,
     json: bool = False,
@@ -26,6 +29,11 @@ def serve_(
             says what there is.
         adapters: of a language model: runs that were trained with adapter= on it, or NAME=RUN; each
             is a model of that name in chats, and the weights are in memory once.
+        gate: of a language model: what chats and their answers have to pass: rules (the package's),
+            a run that classifies texts, or a .toml of your own rules; several with a flag each.
+            What is refused is answered with finish_reason content_filter.
+        gate_report: a file for what the gate says of each text it looks at, with its score; a line
+            of JSON each.
         host: the address to listen on; the default is reached from this machine alone.
         port: 0 takes any that is free.
         json: print one object with the address once requests are answered.
@@ -41,4 +49,5 @@ def serve_(
         sys.stdout.flush()
 
     found = named([word for text in adapters for word in text.split(",") if word])
-    server.serve(target, host=host, port=port, adapters=found, started=started)
+    guard = gate_from(gate, gate_report)
+    server.serve(target, host=host, port=port, adapters=found, gate=guard, started=started)

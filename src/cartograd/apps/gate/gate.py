@@ -68,9 +68,10 @@ class Gate:
         return found
 
     def asked(self, messages: Messages, /) -> Verdict:
-        """Whether a conversation may go to a model: all that it did not say itself.
+        """Whether a conversation may go to a model.
 
-        Each message is looked at, and all of them together, among which a request may be divided.
+        Each message is looked at, and all of them together, among which a request may be divided;
+        what is said to be the model's own, too, for it is the caller who says so.
         """
         if isinstance(messages, str):
             return self.check(messages, "prompt")
@@ -175,14 +176,9 @@ def _classifier(one: Any) -> Classifier:
         raise UsageError(f"the gate {name}: {error} (a gate is {KNOWN})") from error
 
 
-def said_by(messages: Sequence[Mapping[str, Any]], /, *, assistant: bool = False) -> list[str]:
-    """The texts of a conversation.
-
-    Args:
-        messages: each with `role` and `content`.
-        assistant: those of the model, too.
-    """
-    return [_text_of(one) for one in messages if assistant or one.get("role") != "assistant"]
+def said_by(messages: Sequence[Mapping[str, Any]], /) -> list[str]:
+    """The texts of a conversation, of messages with `content`."""
+    return [_text_of(one) for one in messages]
 
 
 def _text_of(message: Mapping[str, Any]) -> str:

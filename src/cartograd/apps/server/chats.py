@@ -12,10 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cartograd.apps.gate.gate import Gate
 from cartograd.apps.results.written import Written
 from cartograd.apps.server.body import Limits
 from cartograd.apps.server.decode import parsed
 from cartograd.apps.server.refusal import RefusalError
+from cartograd.apps.verbs.gated import kept_out, passed
 from cartograd.apps.verbs.shared_base import SharedBase, Wish
 from cartograd.core.build import build
 from cartograd.core.errors import unknown
@@ -40,6 +42,9 @@ USUAL: dict[str, Any] = {
     "response_format": {"type": "text"}, "stop": [], "tools": [], "logit_bias": {},
 }  # fmt: skip
 """What is understood in this one way only."""
+
+FILTERED = "content_filter"
+"""Why an answer ends that a gate refuses, in the protocol's words."""
 
 ANY = ("user", "metadata", "store")
 """What changes no answer."""
@@ -69,11 +74,13 @@ class Chats:
     Attributes:
         base: the model.
         name: what clients call it.
+        gate: what messages and answers have to pass, if there is one.
         waiting: requests that have no answer yet.
     """
 
     base: SharedBase
     name: str
+    gate: Gate | None = None
     waiting: list[Asked] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     began: int = field(default_factory=lambda: int(time.time()))
@@ -127,6 +134,9 @@ class Chats:
         return chosen
 
     def _work(self, some: list[Asked]) -> None:
+        some = [one for one in some if not self._kept_out(one)]
+        if not some:
+            return
         samplers = [build(one, kind="token-sampler") for one in some[0].manner]
         try:
             found = self.base.generate([one.wish for one in some], samplers=samplers)
@@ -138,7 +148,15 @@ class Chats:
                 self._work([one])
             return
         for one, text in zip(some, found, strict=True):
-            one.answer = text
+            one.answer = text if self.gate is None else passed(self.gate, text)
+
+    def _kept_out(self, one: Asked) -> bool:
+        """Whether the gate refuses the messages, which then never reach the model."""
+        told = None if self.gate is None else self.gate.asked(one.wish.prompt)
+        if told is not None and told.refused:
+            one.answer = kept_out(one.wish.prompt, told)
+            return True
+        return False
 
     def _asked(self, said: Mapping[str, Any]) -> Asked:
         for key, value in said.items():
@@ -200,14 +218,18 @@ def _messages(said: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _completion(model: str, found: Written) -> dict[str, Any]:
     """An answer as OpenAI's protocol has it."""
-    told = {"role": "assistant", "content": found.text}
-    ended = "stop" if found.ended else "length"
+    told: dict[str, Any] = {"role": "assistant", "content": found.text}
+    choice: dict[str, Any] = {"index": 0, "message": told, "logprobs": None}
+    choice["finish_reason"] = "stop" if found.ended else "length"
+    if found.refused is not None:
+        told["refusal"] = found.refused.line()
+        choice |= {"finish_reason": FILTERED, "gate": found.refused.to_json()}
     return {
         "id": f"chatcmpl-{uuid.uuid4().hex}",
         "object": "chat.completion",
         "created": int(time.time()),
         "model": model,
-        "choices": [{"index": 0, "message": told, "logprobs": None, "finish_reason": ended}],
+        "choices": [choice],
         "usage": {
             "prompt_tokens": found.prompt_tokens,
             "completion_tokens": len(found.tokens),

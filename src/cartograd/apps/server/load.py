@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from cartograd.apps.gate.gate import gate_of
 from cartograd.apps.load.target import as_bundle, as_signed, name_of
 from cartograd.apps.server.chats import Chats
 from cartograd.apps.server.served import Served
@@ -35,15 +36,19 @@ def load(target: Any, /) -> Served:
     return Served(name, digest, model, model.signature, device, model.tokenizer)
 
 
-def chatting(served: Served, adapters: Mapping[str, str | Path], /) -> Chats | None:
+def chatting(
+    served: Served, adapters: Mapping[str, str | Path], /, *, gate: Any = None
+) -> Chats | None:
     """The chats that a model answers, with its adapters; None of one that writes no texts.
 
     Args:
         served: the model.
         adapters: folders, by name.
+        gate: what messages and answers have to pass, as `gate_of` takes it; nothing if None.
 
     Raises:
-        UsageError: there are adapters, and it is no language model or one is not its own.
+        UsageError: there are adapters or a gate, and it is no language model, or one adapter is
+            not its own.
     """
     model = as_signed(served.model)
     if not goes_on(model):
@@ -52,7 +57,10 @@ def chatting(served: Served, adapters: Mapping[str, str | Path], /) -> Chats | N
                 f"{served.name} writes no texts; adapters are served on a language model with its "
                 "tokenizer"
             )
+        if gate is not None:
+            raise UsageError(f"{served.name} answers no chats; a gate is for models that write")
         return None
     if served.name in adapters:
         raise UsageError(f"the base is called {served.name}, too; name the adapter otherwise")
-    return Chats(SharedBase(model, adapters), served.name)
+    guard = None if gate is None else gate_of(gate)
+    return Chats(SharedBase(model, adapters), served.name, guard)

@@ -29,6 +29,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
     adapters: Mapping[str, str | Path] | None = None,
+    gate: Any = None,
     limits: "Limits | None" = None,
     started: Callable[[str], None] | None = None,
 ) -> None:
@@ -40,6 +41,8 @@ def serve(
         port: 0 takes any that is free.
         adapters: folders of adapters, or of their runs, by name: the target is their base, whose
             weights are in memory once, and each answers chats as a model of its name.
+        gate: what chats and their answers have to pass: `rules`, a run that classifies texts, a
+            file of rules, several of these, or a `Gate`.
         limits: what a request may ask for.
         started: called with the address, once requests are answered.
 
@@ -49,7 +52,7 @@ def serve(
     """
     listener = listen(host, port)
     with listener:
-        server = _server(target, listener, adapters, limits, started)
+        server = _server(target, listener, adapters, gate, limits, started)
         # After shutdown uvicorn raises the signal again; here it only means that serving is over.
         handlers = {sig: signal.signal(sig, _ended) for sig in (signal.SIGINT, signal.SIGTERM)}
         try:
@@ -62,7 +65,8 @@ def serve(
 @contextmanager
 def running(
     target: Target, /, *, host: str = "127.0.0.1", port: int = 0,
-    adapters: Mapping[str, str | Path] | None = None, limits: "Limits | None" = None,
+    adapters: Mapping[str, str | Path] | None = None, gate: Any = None,
+    limits: "Limits | None" = None,
 ) -> Iterator[str]:  # fmt: skip
     """A context manager: a server in a thread of this process; gives its address.
 
@@ -71,6 +75,7 @@ def running(
         host: the address to listen on.
         port: 0 takes any that is free.
         adapters: as for `serve`.
+        gate: as for `serve`.
         limits: what a request may ask for.
 
     Raises:
@@ -79,7 +84,7 @@ def running(
     ready = threading.Event()
     listener = listen(host, port)
     with listener:
-        server = _server(target, listener, adapters, limits, lambda _: ready.set())
+        server = _server(target, listener, adapters, gate, limits, lambda _: ready.set())
         thread = threading.Thread(
             target=server.run, kwargs={"sockets": [listener]}, name="cartograd-serve"
         )
@@ -134,6 +139,7 @@ def _server(
     target: Target,
     listener: socket.socket,
     adapters: Mapping[str, str | Path] | None,
+    gate: Any,
     limits: "Limits | None",
     started: Callable[[str], None] | None,
 ) -> "uvicorn.Server":
@@ -145,7 +151,7 @@ def _server(
     url, served = address(listener), load(target)
     app = application(
         served,
-        chats=chatting(served, adapters or {}),
+        chats=chatting(served, adapters or {}, gate=gate),
         limits=limits,
         started=lambda: started(url) if started else None,
     )

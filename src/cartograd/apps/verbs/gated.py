@@ -29,18 +29,19 @@ def gated(
     admitted = [one for one, told in zip(prompts, verdicts, strict=True) if not told.refused]
     texts = iter(write(admitted) if admitted else [])
     return [
-        _refused(prompt, told) if told.refused else _looked(gate, next(texts))
+        kept_out(prompt, told) if told.refused else passed(gate, next(texts))
         for prompt, told in zip(prompts, verdicts, strict=True)
         for _ in range(count)
     ]
 
 
-def _looked(gate: Gate, found: Written) -> Written:
+def passed(gate: Gate, found: Written, /) -> Written:
     """A text that passes; of one that does not, only why."""
     told = gate.check(found.text, "answer")
     return replace(found, text="", tokens=(), refused=told) if told.refused else found
 
 
-def _refused(prompt: Messages, told: Verdict) -> Written:
-    text = prompt if isinstance(prompt, str) else "\n".join(said_by(prompt, assistant=True))
+def kept_out(prompt: Messages, told: Verdict, /) -> Written:
+    """What stands in the place of an answer to a prompt that never reached the model."""
+    text = prompt if isinstance(prompt, str) else "\n".join(said_by(prompt))
     return Written(text, "", (), 0, False, 0.0, told)

@@ -109,7 +109,7 @@ def safety_prompts(
     path: str | Path | None = None,
     /,
     *,
-    context: int = 128,
+    context: int = 64,
     vocabulary: int = 4000,
     valid: float = 0.15,
 ) -> Dataset:
