@@ -170,6 +170,7 @@ def test_windows_and_long_texts_of_phi(tmp_path):
         ("gemma3", {"attention.sliding_window_pattern": 3}, {"reach": "wwf"}),
         ("gemma3", {"final_logit_softcapping": 12.0}, {"output_cap": 12.0}),
         ("qwen3moe", {"expert_used_count": 1}, {"k": 1}),
+        ("phi3", {"attention.sliding_window": 0}, {"context": 64}),
     ],
 )
 def test_what_a_header_says(tmp_path, family, said, settings):

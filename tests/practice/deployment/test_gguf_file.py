@@ -116,11 +116,102 @@ def test_a_vocabulary_that_was_trained_and_rows_without_a_token(tmp_path):
     assert again.token(words.vocabulary) == f"[PAD{words.vocabulary}]"
 
 
+DECODER = "decoder:dim=32,depth=4,heads=4,kv_heads=2,ffn_dim=64,context=48"
+GEMMA = (
+    "head_dim=16,order=sandwich,activation=geglu,tied=true,embedding_scale=5.656854249492381,"
+    "scale=0.25,window=5"
+)
+FAMILIES = {
+    "qwen3": "head_dim=16,qk_norm=head,base=1e6",
+    "qwen3 ": "head_dim=16,qk_norm=head,tied=true,scaling='linear:factor=2'",
+    "qwen3moe": "head_dim=16,qk_norm=head,experts=3,k=2",
+    "gemma2": f"{GEMMA},reach=wf,attention_cap=2.0,output_cap=3.0",
+    "gemma3": f"{GEMMA},reach=wwwwwf,qk_norm=head,base=1e6,local_base=1e4",
+    "gemma3 ": f"{GEMMA},reach=wwf,qk_norm=head,local_base=500.0,scaling='linear:factor=8'",
+    "phi3": "",
+    "phi3 ": "share=0.5,tied=true,scaling='longrope:factor=3,context=16,short=[1,1.1],long=[2,5]'",
+}
+"""A decoder of each family that GGUF has, and a sister of it."""
+
+
+@pytest.mark.law("gguf-file")
+@pytest.mark.parametrize("name", FAMILIES)
+def test_families_are_read_back(name, tmp_path):
+    model = made(f"{DECODER},{FAMILIES[name]}".rstrip(","))
+    path = gguf_file(model, tmp_path / "a.gguf", type="f32")
+    assert GGUF(path).values["general.architecture"] == name.strip()
+    again = gguf(path)
+    x = torch.randint(0, 259, (2, 17), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(again(x), model(x), rtol=0, atol=2e-6)
+    own, found = model.model.state_dict(), again.model.state_dict()
+    assert own.keys() == found.keys()
+    assert all(torch.equal(own[name], found[name]) for name in own)
+
+
+KEYS = {
+    "qwen3": {"attention.key_length": 16, "attention.value_length": 16, "rope.freq_base": 1e6},
+    "qwen3moe": {"expert_count": 3, "expert_used_count": 2, "expert_feed_forward_length": 64},
+    "gemma2": {"attn_logit_softcapping": 2.0, "final_logit_softcapping": 3.0,
+               "attention.sliding_window": 5, "attention.key_length": 16},
+    "gemma3": {"attention.sliding_window": 5, "rope.freq_base": 1e6},
+    "gemma3 ": {"attention.sliding_window_pattern": 3, "rope.freq_base_swa": 500.0,
+                "rope.scaling.type": "linear", "rope.scaling.factor": 8.0},
+    "phi3": {"rope.dimension_count": 8, "rope.scaling.original_context_length": 48,
+             "attention.sliding_window": 0},
+    "phi3 ": {"rope.dimension_count": 4, "rope.scaling.original_context_length": 16},
+}  # fmt: skip
+"""What llama.cpp's converter writes of each, beside sizes."""
+
+
+@pytest.mark.oracle("gguf-file")
+@pytest.mark.parametrize("name", KEYS)
+def test_the_reference_reads_what_the_converter_writes(name, tmp_path):
+    path = gguf_file(made(f"{DECODER},{FAMILIES[name]}".rstrip(",")), tmp_path / "a.gguf")
+    read = reference.GGUFReader(path)
+    family = name.strip()
+    for key, value in KEYS[name].items():
+        assert read.fields[f"{family}.{key}"].contents() == pytest.approx(value)
+    known = reference.MODEL_TENSORS[
+        next(arch for arch, own in reference.MODEL_ARCH_NAMES.items() if own == family)
+    ]
+    patterns = [reference.TENSOR_NAMES[one] for one in known]
+    layers = {pattern.format(bid=bid) for pattern in patterns for bid in range(4)}
+    assert {one.name.removesuffix(".weight") for one in read.tensors} <= layers
+
+
+def test_a_router_is_not_rounded(tmp_path):
+    path = gguf_file(made(f"{DECODER},{FAMILIES['qwen3moe']}"), tmp_path / "a.gguf", type="q4_0")
+    kinds = {name: entry.kind for name, entry in GGUF(path).entries.items()}
+    assert kinds["blk.0.ffn_gate_inp.weight"] == "F32"
+    assert kinds["blk.0.ffn_up_exps.weight"] == "Q4_0"
+
+
+def test_a_window_that_llama_cpp_passes_over_is_told(tmp_path):
+    with pytest.warns(UserWarning, match="window=8 is written, and llama.cpp passes it over"):
+        path = gguf_file(made(f"{DECODER},reach=w,window=8"), tmp_path / "a.gguf")
+    assert gguf(path).spec.args["window"] == 8
+
+
 NOT_SAID = {
     f"{LLAMA},window=8": "window=8 has no word in GGUF",
     f"{LLAMA},biases=qkvo": "biases=qkvo has no family",
     f"{LLAMA},scaling='ntk:factor=2'": "scaling=ntk:factor=2 has no word",
     "gpt:dim=32,depth=1,heads=2": "gpt cannot be said in GGUF",
+    f"{DECODER},qk_norm=head,biases=qkvo": "biases=qkvo has no word in GGUF of qwen3, where it is",
+    f"{DECODER},qk_norm=head,reach=wf,window=5": "reach=wf has no word in GGUF of qwen3",
+    f"{DECODER},qk_norm=all,order=reordered": "has no word in GGUF of qwen3",
+    f"{DECODER},experts=3,qk_norm=head,mixture=ed": "mixture=ed has no word in GGUF of qwen3moe",
+    f"{DECODER},experts=3,qk_norm=head,normalised=false": "normalised=false has no word",
+    f"{DECODER},experts=3": 'qk_norm="none" has no word in GGUF of qwen3moe',
+    f"{DECODER},{GEMMA.replace('0.25', '0.3')},qk_norm=head,reach=wwf": "scale=0.3 has no word",
+    f"{DECODER},{GEMMA},reach=wf,output_cap=3.0": "attention_cap=none has no word in GGUF of gem",
+    f"{DECODER},{GEMMA.replace('tied=true', 'tied=false')},qk_norm=head": "tied=false has no word",
+    f"{DECODER},{GEMMA.replace(',window=5', '')},qk_norm=head": "gemma3 without windows",
+    f"{DECODER},head_dim=16": "head_dim=16 has no word in GGUF of phi3",
+    f"{DECODER},scaling='yarn:factor=2,context=16'": "scaling=yarn:factor=2,context=16 has no word",
+    f"{DECODER},attention_sinks=true": "attention_sinks=true has no word in GGUF of phi3",
+    f"{DECODER},scale=0.3": "scale=0.3 has no word in GGUF of phi3",
 }
 
 

@@ -31,7 +31,7 @@ from cartograd.core.key_map import Table, unpaired
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
-from cartograd.data.gguf.reader import GGUF
+from cartograd.data.gguf.reader import GGUF, Headed
 from cartograd.data.gguf.tokenizer import tokenizer_of
 
 CARD = Card(
@@ -84,7 +84,7 @@ def gguf(path: str | Path, /) -> Signed:
     )  # fmt: skip
 
 
-def spec_of(file: GGUF, /) -> Spec:
+def spec_of(file: Headed, /) -> Spec:
     """How our model is made, from the header.
 
     Raises:
@@ -149,7 +149,7 @@ def keys(values: Mapping[str, Any], spec: Spec, /) -> Table:
 class _Said:
     """Values of the header under the family's name."""
 
-    def __init__(self, file: GGUF, family: str, /) -> None:
+    def __init__(self, file: Headed, family: str, /) -> None:
         self.file, self.family = file, family
 
     def __call__(self, name: str, default: Any = None) -> Any:
@@ -164,7 +164,7 @@ def _decimal(value: float) -> float:
     return float(f"{value:.6g}")
 
 
-def _slowed(file: GGUF, size: int, base: float) -> str:
+def _slowed(file: Headed, size: int, base: float) -> str:
     """The scaling of Llama 3.1 and later, of which a file keeps only the factors."""
     factors = file.tensor(FREQUENCIES)
     scaling = f"llama3:factor={factors.max().item():g},context={TRAINED}"

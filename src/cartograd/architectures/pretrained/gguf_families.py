@@ -17,7 +17,7 @@ import torch
 from cartograd.core.errors import UsageError
 from cartograd.core.key_map import Op, Table, parts
 from cartograd.core.spec import Spec
-from cartograd.data.gguf.reader import GGUF
+from cartograd.data.gguf.reader import Headed
 
 OWN: dict[str, dict[str, str]] = {
     "qwen3": {},
@@ -34,7 +34,7 @@ OWN: dict[str, dict[str, str]] = {
         "rope.freq_base_swa": "number", "attention.sliding_window_pattern": "count",
     },
     "phi3": {
-        "attention.sliding_window": "count", "rope.dimension_count": "count",
+        "attention.sliding_window": "whole", "rope.dimension_count": "count",
         "rope.scaling.original_context_length": "count", "rope.scaling.attn_factor": "number",
     },
 }  # fmt: skip
@@ -52,7 +52,7 @@ USUAL = {"gemma2": 2, "gemma3": 6}
 Said = Callable[..., Any]
 
 
-def settings(file: GGUF, family: str, said: Said, args: Mapping[str, Any], /) -> dict[str, Any]:
+def settings(file: Headed, family: str, said: Said, args: Mapping[str, Any], /) -> dict[str, Any]:
     """What a family's models have besides sizes.
 
     Args:
@@ -98,7 +98,7 @@ def _gemma(family: str, said: Said, args: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _longrope(file: GGUF, said: Said, args: Mapping[str, Any]) -> dict[str, Any]:
+def _longrope(file: Headed, said: Said, args: Mapping[str, Any]) -> dict[str, Any]:
     """Phi-3's positions: a share of the features, and factors for longer texts."""
     width = args.get("head_dim", args["dim"] // args["heads"])
     turned = said("rope.dimension_count", width)

@@ -15,7 +15,7 @@ from typing import Any
 from cartograd.architectures.pretrained.gguf_families import OWN
 from cartograd.architectures.pretrained.published_config import shown, typed
 from cartograd.core.errors import UsageError
-from cartograd.data.gguf.reader import GGUF
+from cartograd.data.gguf.reader import Headed
 
 READ = {
     "block_count": "count", "context_length": "count", "embedding_length": "count",
@@ -68,7 +68,7 @@ SAMPLING = "general.sampling."
 """How tokens are drawn, which is left to the caller."""
 
 
-def check_header(file: GGUF, family: str, /) -> None:
+def check_header(file: Headed, family: str, /) -> None:
     """Refuse a file whose header asks for what ours cannot do.
 
     Args:
@@ -98,7 +98,7 @@ def check_header(file: GGUF, family: str, /) -> None:
         )
 
 
-def _check_own(file: GGUF, key: str, name: str, value: Any) -> None:
+def _check_own(file: Headed, key: str, name: str, value: Any) -> None:
     """One value under the family's name."""
     said = file.values.get
     family = key.removesuffix(f".{name}")
@@ -129,14 +129,14 @@ def _reaches(window: Any, context: Any) -> bool:
     return isinstance(window, int) and isinstance(context, int) and window >= context
 
 
-def _check_tokenizer(file: GGUF, key: str, value: Any) -> None:
+def _check_tokenizer(file: Headed, key: str, value: Any) -> None:
     name = key.removeprefix("tokenizer.")
     named = name in (*TOKENIZER, *OF_OTHER_TEXTS) or name.startswith("chat_template.")
     if not named and value is not False and value not in (0, "", []):
         _refuse(file, key, value, "no such key")
 
 
-def _refuse(file: GGUF, key: str, value: Any, expected: str) -> None:
+def _refuse(file: Headed, key: str, value: Any, expected: str) -> None:
     raise UsageError(
         f"{file.path}: {key}={shown(value)} is a form of model that is not known here; expected "
         f"{expected}"

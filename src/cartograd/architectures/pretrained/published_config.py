@@ -34,6 +34,7 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
         ),
         "a list of whole numbers above 0",
     ),
+    "whole": (lambda value: type(value) is int and value >= 0, "a whole number from 0"),
     "places": (
         lambda value: (
             isinstance(value, list) and all(type(one) is int and one >= 0 for one in value)

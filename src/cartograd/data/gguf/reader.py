@@ -11,9 +11,10 @@ References:
 import math
 import mmap
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -60,6 +61,30 @@ class Entry:
     kind: str
     start: int
     size: int
+
+
+@runtime_checkable
+class Headed(Protocol):
+    """A header and the tensors behind it: of a file, or of one that is about to be written."""
+
+    @property
+    def path(self) -> Any:
+        """What to call it in an error."""
+        ...
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """The named values."""
+        ...
+
+    @property
+    def entries(self) -> Mapping[str, Any]:
+        """The tensors by name, which have a shape."""
+        ...
+
+    def tensor(self, name: str, /) -> Tensor:
+        """One of them, in floats."""
+        ...
 
 
 class GGUF:

@@ -28,6 +28,7 @@ References:
 True
 """
 
+import re
 import warnings
 from pathlib import Path
 from typing import Literal
@@ -55,8 +56,8 @@ CARD = Card(
     url="https://github.com/ggml-org/ggml/blob/master/docs/gguf.md",
     proofs=(
         "oracle: the package gguf: the same blocks bit for bit, and the same names and values read",
-        "law: read back, settings and tokenizer are those that were written, and so are weights "
-        "in f32; rounded ones are off by half a step at most",
+        "law: read back, settings and tokenizer of each family are those that were written, and so "
+        "are weights in f32; rounded ones are off by half a step at most",
     ),
 )
 
@@ -65,6 +66,9 @@ FILES = {"f32": 0, "f16": 1, "q4_0": 2, "q8_0": 7}
 
 SCORES = ("output.weight", "token_embd.weight")
 """What scores tokens: the first of them that a file has."""
+
+ROUTER = re.compile(r"blk\.\d+\.ffn_gate_inp\.weight")
+"""What chooses experts, which rounding would change."""
 
 
 def gguf_file(
@@ -75,7 +79,8 @@ def gguf_file(
     The file is written whole or not at all, and the model is left as it is.
 
     Args:
-        model: a LLaMA of ours with its tokenizer; Mistral, Qwen2 and SmolLM2 are such.
+        model: a LLaMA of ours with its tokenizer (Mistral, Qwen2 and SmolLM2 are such), or a
+            decoder that is a Qwen3, also with experts, a Gemma 2 or 3, or a Phi-3.
         path: the file to write; an older one of the name is replaced.
         type: of the numbers in matrices.
 
@@ -96,7 +101,7 @@ def gguf_file(
     values |= values_of(signed.tokenizer, rows)
     scores = next(name for name in SCORES if name in tensors)
     typed = {
-        name: (tensor, _kind(tensor, type, scores=name == scores))
+        name: (tensor, _kind(name, tensor, type, scores=name == scores))
         for name, tensor in tensors.items()
     }
     written = write_gguf(path, values, typed)
@@ -110,9 +115,9 @@ def gguf_file(
     return written
 
 
-def _kind(tensor: Tensor, type: str, /, *, scores: bool) -> str:
+def _kind(name: str, tensor: Tensor, type: str, /, *, scores: bool) -> str:
     """What a tensor is kept in."""
-    if tensor.ndim == 1 or type == "f32":
+    if tensor.ndim == 1 or type == "f32" or ROUTER.fullmatch(name):
         return "F32"
     if type == "f16" or tensor.shape[-1] % BLOCK:
         return "F16"
