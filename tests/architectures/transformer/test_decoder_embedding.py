@@ -28,7 +28,7 @@ PAIRS = [("who sat?", "the cat sat"), ("who is there?", "the mat"), ("cat", "the
 PROMPTS = {"query": "Instruct: the mat\nQuery:", "document": ""}
 SIZE = {
     "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 24,
-    "num_key_value_heads": 2, "head_dim": 6, "max_position_embeddings": 96, "pad_token_id": 0,
+    "num_key_value_heads": 2, "head_dim": 6, "max_position_embeddings": 400, "pad_token_id": 0,
     "bos_token_id": 1, "eos_token_id": 1, "tie_word_embeddings": True,
 }  # fmt: skip
 TEMPLATE = (
@@ -54,9 +54,10 @@ def _exact(monkeypatch):
     )
 
 
-def written(folder, parts, family="Qwen3", *, closing="<pad>", bare=True):
+def written(folder, parts, family="Qwen3", *, closing="<pad>", bare=True, more=()):
     """A folder with a small random model, and the parts that stand behind it."""
     words = pieces()
+    words.add_tokens(list(more))
     words.padding_side = "left"
     if closing:  # as Qwen3-Embedding: the token behind a text is the one for padding
         number = 0 if closing == "<pad>" else 1

@@ -28,6 +28,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cartograd.architectures.pretrained.cross_encoder import crossed, is_crossed
 from cartograd.architectures.pretrained.filled import at_size, filled
 from cartograd.architectures.pretrained.peft_folder import adapted, base_of, is_peft
 from cartograd.architectures.pretrained.published_config import sections, settled
@@ -36,7 +37,11 @@ from cartograd.architectures.pretrained.published_mxfp4 import in_floats
 from cartograd.architectures.pretrained.published_pictures import standardised
 from cartograd.architectures.pretrained.published_text_part import SEES, of_texts, texts_alone
 from cartograd.architectures.pretrained.published_writing import writes
-from cartograd.architectures.pretrained.sentence_decoder import READERS, sentence_decoder
+from cartograd.architectures.pretrained.sentence_decoder import (
+    READERS,
+    sentence_decoder,
+    writes_texts,
+)
 from cartograd.architectures.pretrained.sentence_folder import (
     DENSE,
     MODULES,
@@ -76,7 +81,7 @@ EMBEDDING = re.compile(r"(?:\w+\.)?(?:embed_tokens|shared|wte|tokens_embed)\.wei
 
 def hf(
     path: str | Path, /, *, size: int | None = None, onto: str | None = None,
-    prompt: str | None = None,
+    prompt: str | None = None, compares: bool = False,
 ) -> Signed:  # fmt: skip
     """The model of a folder with config.json, *.safetensors and (for text) tokenizer.json.
 
@@ -87,6 +92,8 @@ def hf(
         onto: of an adapter the folder of its model, where that is not where the adapter says.
         prompt: of a model that embeds or compares texts the name of a prompt of its folder
             (`query`), which goes with each text.
+        compares: whether the model reads two texts, a query and a document, where its folder does
+            not say so: a classifier, or a decoder that writes yes or no as Qwen3-Reranker does.
 
     Raises:
         UsageError: something is missing, damaged, of an unknown family, or does not fit together;
@@ -96,7 +103,13 @@ def hf(
     if onto is not None and not is_peft(folder):
         raise UsageError(f"onto={onto} is for an adapter of PEFT, and {folder} holds none")
     base = base_of(folder, onto) if is_peft(folder) else folder
-    if (base / MODULES).is_file():
+    said = configuration(base)
+    pairs = compares or is_crossed(base, said)
+    if pairs and not (base / MODULES).is_file() and writes_texts(said, _family(base, said)):
+        found = sentence_decoder(folder, _family(base, said), prompt=prompt, judges=True)
+    elif pairs and not ((base / MODULES).is_file() and kinds_of(base) != ["Transformer"]):
+        found = _whole(folder, base, pairs=True, prompt=prompt)
+    elif (base / MODULES).is_file():
         found = _of_texts(folder, prompt)
     elif prompt is not None:
         raise UsageError(
@@ -121,7 +134,7 @@ def _of_texts(folder: Path, prompt: str | None) -> Signed:
     return sentence_encoder(folder, prompt=prompt)
 
 
-def _whole(folder: Path, base: Path) -> Signed:
+def _whole(folder: Path, base: Path, *, pairs: bool = False, prompt: str | None = None) -> Signed:
     family, config, tensors = described(folder, base)
     keys: Any = family.KEYS
     try:
@@ -138,6 +151,8 @@ def _whole(folder: Path, base: Path) -> Signed:
         _check_padding(config, tokenizer)
         if signature.task.name in WRITING:
             tokenizer = writes(base, config, tokenizer)
+    if pairs:
+        spec, signature, tokenizer = crossed(base, config, spec, signature, tokenizer, prompt)
     return filled(spec, signature, tensors, table, source=str(folder), tokenizer=tokenizer)
 
 

@@ -67,6 +67,7 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
 HEAD = {
     "model_type": "word", "architectures": "words?", "id2label": "table?", "label2id": "table?",
     "num_labels": "count?", "_num_labels": "count?", "problem_type": "word?",
+    "sentence_transformers": "table?", "sbert_ce_default_activation_function": "word?",
 }  # fmt: skip
 """What is said of a model's head, and read for every family."""
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from torch import Tensor
 
+from cartograd.architectures.pretrained.cross_encoder import ROLES
 from cartograd.architectures.pretrained.filled import filled
 from cartograd.architectures.pretrained.published_config import (
     read_object,
@@ -49,9 +50,6 @@ POOLINGS = {"lasttoken": "last", "mean": "mean"}
 SCORE = ["Transformer", "LogitScore"]
 """The parts of a model that compares."""
 
-ROLES = ("query", "document")
-"""What templates call the two texts of a pair."""
-
 COMPARES = {
     "sentence_bert_config.json": {
         "transformer_task": "text-generation", "module_output_name": "causal_logits",
@@ -64,11 +62,39 @@ COMPARES = {
 }  # fmt: skip
 """What the files beside may say of a model that compares."""
 
+JUDGE = (
+    "<|im_start|>system\nJudge whether the Document meets the requirements based on the Query and "
+    'the Instruct provided. Note that the answer can only be "yes" or "no".<|im_end|>\n'
+    "<|im_start|>user\n<Instruct>: {{ messages | selectattr('role', 'eq', 'system') | "
+    "map(attribute='content') | first | default('Given a web search query, retrieve relevant "
+    "passages that answer the query') }}\n<Query>: {{ messages | selectattr('role', 'eq', "
+    "'query') | map(attribute='content') | first }}\n<Document>: {{ messages | "
+    "selectattr('role', 'eq', 'document') | map(attribute='content') | first }}<|im_end|>\n"
+    "<|im_start|>assistant\n<think>\n\n</think>{{ '\\n\\n' }}"
+)
+"""How Qwen3-Reranker is asked, where its folder does not say it (section 2 of the paper)."""
+
+ANSWERS = ("yes", "no", "<|im_start|>", "<|im_end|>")
+"""The tokens that this needs, the two answers first."""
+
 OUTPUT, READER = "lm_head.weight", "model.embed_tokens.weight"
 """The matrices that score tokens and that read them, which may be one."""
 
 
-def sentence_decoder(folder: Path, family: Any, /, *, prompt: str | None = None) -> Signed:
+def writes_texts(said: Mapping[str, Any], family: Any, /) -> bool:
+    """Whether a folder's model is a decoder that writes.
+
+    Args:
+        said: config.json of the folder.
+        family: the module that knows its family.
+    """
+    names = said.get("architectures") or [next(iter(family.HEADS))]
+    return family.MODEL in READERS and all(family.HEADS.get(name) == "next" for name in names)
+
+
+def sentence_decoder(
+    folder: Path, family: Any, /, *, prompt: str | None = None, judges: bool = False
+) -> Signed:
     """The model of a folder: its vectors of texts, or scores of pairs.
 
     Args:
@@ -76,6 +102,7 @@ def sentence_decoder(folder: Path, family: Any, /, *, prompt: str | None = None)
         family: the module that knows the decoder's family.
         prompt: the name of the prompt that goes with each text; the folder's usual one, if it has
             any, if not given.
+        judges: whether it compares texts though no file says so.
 
     Raises:
         UsageError: a file is damaged or missing, or asks for what ours has not.
@@ -93,7 +120,7 @@ def sentence_decoder(folder: Path, family: Any, /, *, prompt: str | None = None)
     config = settled(said | {"architectures": [heads["classify"]]}, family.READS)
     found = family.spec(config | {"id2label": {"0": "yes"}, "num_labels": None})
     args = {key: found.args[key] for key in ("decoder", "padding_id")}
-    make = _comparing if kinds_of(folder) == SCORE else _embedding
+    make = _comparing if judges or kinds_of(folder) == SCORE else _embedding
     table: Any = family.KEYS(config) if callable(family.KEYS) else family.KEYS
     spec, signature, weights, words = make(folder, args, config, tensors, prompt)
     return filled(spec, signature, weights, table, source=str(folder), tokenizer=words)
@@ -127,8 +154,11 @@ def _comparing(
     prompt: str | None,
 ) -> Made:  # fmt: skip
     """The parts of a model that compares."""
-    file = folder / "1_LogitScore" / "config.json"
-    said = read_object(file)
+    file, words = folder / "1_LogitScore" / "config.json", Tokenizer.from_folder(folder)
+    if file.is_file() or (folder / MODULES).is_file():
+        said = read_object(file)
+    else:
+        said, words = _judging(folder, words), words.told(chat=JUDGE)
     for key, kind in (("true_token_id", "id"), ("false_token_id", "id?")):
         typed(str(file), key, said.get(key), kind)
         if not 0 <= (said.get(key) or 0) < config["vocab_size"]:
@@ -142,7 +172,6 @@ def _comparing(
     if said.get("false_token_id") is not None:
         score = score - scores[said["false_token_id"]].double()
     _, prompts, default = beside(folder, COMPARES)
-    words = Tokenizer.from_folder(folder)
     if not words.template:
         raise UsageError(f"{folder} holds no chat template, which writes a query and a document")
     frame = {"pair": list(ROLES), "prompt": chosen(prompts, default, prompt)}
@@ -152,6 +181,22 @@ def _comparing(
     yes = Port("relevant", "label", (1,), labels=("yes",), task="multi-label")
     spec = Spec("decoder-classifier", args | {"classes": 1})
     return spec, Signature((text,), (yes,)), tensors | {"score.weight": score}, words
+
+
+def _judging(folder: Path, words: Tokenizer) -> dict[str, int]:
+    """Which tokens say yes and no, of a model that is asked as Qwen3-Reranker.
+
+    Raises:
+        UsageError: it has no such tokens.
+    """
+    numbers = {token: words.number(token) for token in ANSWERS}
+    lacking = [token for token, number in numbers.items() if number is None]
+    if lacking:
+        raise UsageError(
+            f"{folder} writes texts, and nothing tells how it compares two: it has no token "
+            f"{lacking[0]!r} of Qwen3-Reranker's and no {MODULES}; expected one, or a classifier"
+        )
+    return {"true_token_id": int(numbers["yes"] or 0), "false_token_id": int(numbers["no"] or 0)}
 
 
 def _text(config: Mapping[str, Any], padding: int | None) -> Port:

@@ -230,8 +230,9 @@ def chosen(prompts: Mapping[str, str], default: str | None, prompt: str | None, 
 
 
 def told(
-    folder: Path, tokenizer: Tokenizer, context: int | None, prompt: str | None, /
-) -> Tokenizer:
+    folder: Path, tokenizer: Tokenizer, context: int | None, prompt: str | None,
+    usual: Mapping[str, Mapping[str, Any]] = BESIDE, /,
+) -> Tokenizer:  # fmt: skip
     """The tokenizer of an encoder: where it cuts texts, and what it puts before each.
 
     Args:
@@ -239,11 +240,12 @@ def told(
         tokenizer: of the folder.
         context: the most tokens that the model can read; any number if None.
         prompt: as of `sentence_encoder`.
+        usual: as of `beside`.
 
     Raises:
         UsageError: as `beside` and `chosen`.
     """
-    longest, prompts, default = beside(folder)
+    longest, prompts, default = beside(folder, usual)
     text = chosen(prompts, default, prompt)
     if longest is None:
         file = folder / "tokenizer_config.json"
