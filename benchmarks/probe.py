@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = (
-    "torch", "numpy", "accelerate", "captum", "foolbox", "keras", "lightning", "torchdata",
-    "transformers", "xllamacpp",
+    "torch", "numpy", "accelerate", "captum", "foolbox", "keras", "lightning", "outlines",
+    "peft", "torchdata", "transformers", "trl", "xgrammar", "xllamacpp",
 )  # fmt: skip
 SIZE = 768
 """Rows of the matrices by whose product a quiet machine is known."""

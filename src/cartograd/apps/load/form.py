@@ -12,8 +12,8 @@ from cartograd.architectures.decoding.constrained import Constraint, constrained
 from cartograd.architectures.decoding.grammar.automaton import Automaton
 from cartograd.architectures.decoding.grammar.expressions import Expression
 from cartograd.architectures.decoding.grammar.machine import Machine
+from cartograd.architectures.decoding.grammar.words import Words
 from cartograd.core.errors import UsageError
-from cartograd.data.text.token_bytes import token_bytes
 
 NEVER = b"\xff"
 """A byte that no text has."""
@@ -30,7 +30,7 @@ class Form:
     """
 
     automaton: Automaton
-    words: list[bytes | None]
+    words: Words
     stop: frozenset[int]
 
     def constraint(self, length: int, before: int, /) -> Constraint:
@@ -68,14 +68,15 @@ def form_of(
     rules, start = rules_of(schema=schema, grammar=grammar, pattern=pattern)
     if not rules:
         return None
-    words = token_bytes(writing.tokenizer)
+    spelled = writing.words
+    words = spelled.words
     single = {word[0] for word in words if word is not None and len(word) == 1}
     stop = writing.stop or frozenset(
         [number for number, word in enumerate(words) if word is None or NEVER in word][:1]
     )
     if not stop:
         raise UsageError(f"{name_of(writing.signed)} has no token that could end a text")
-    return Form(_automaton(tuple(rules.items()), start, frozenset(single)), words, stop)
+    return Form(_automaton(tuple(rules.items()), start, frozenset(single)), spelled, stop)
 
 
 @lru_cache(maxsize=16)

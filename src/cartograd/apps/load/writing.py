@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -17,12 +18,14 @@ from cartograd.apps.answers.writer import (
 )
 from cartograd.apps.load.target import Target, as_signed, name_of
 from cartograd.architectures.decoding.generate import left_padded
+from cartograd.architectures.decoding.grammar.words import Words
 from cartograd.architectures.decoding.streaming import room_for, streaming
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.inference import Fusible, PagedCache, RoundedCache
 from cartograd.core.protocols import Decoder, Writer
 from cartograd.core.signed import Signed
 from cartograd.data.text.chat import Messages
+from cartograd.data.text.token_bytes import token_bytes
 from cartograd.data.text.tokenizer import Tokenizer
 from cartograd.practice.compression.fast_weights import inference_form
 
@@ -104,6 +107,15 @@ class Writing:
         """Tokens as they read after others, on which it depends whether a space is between."""
         start = self.tokenizer.decode(after)
         return self.tokenizer.decode([*after, *tokens])[len(start) :]
+
+    @cached_property
+    def words(self) -> Words:
+        """What each token writes; kept, as all texts of a given form are spelled by it.
+
+        Raises:
+            UsageError: its tokens write different things at different places.
+        """
+        return Words(token_bytes(self.tokenizer))
 
     @property
     def context(self) -> int | None:

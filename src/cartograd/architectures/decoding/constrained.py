@@ -39,6 +39,7 @@ from jaxtyping import Bool, Float, Int, Int32
 from torch import Tensor
 
 from cartograd.architectures.decoding.grammar.automaton import NOWHERE, Automaton
+from cartograd.architectures.decoding.grammar.words import Words
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 
@@ -81,7 +82,7 @@ class Constraint:
     def __init__(
         self,
         automaton: Automaton,
-        words: Sequence[bytes | None],
+        words: Words,
         stop: Collection[int],
         before: int = 0,
         /,
@@ -90,10 +91,6 @@ class Constraint:
     ) -> None:
         self.automaton, self.words, self.stop = automaton, words, sorted(stop)
         self.length, self.before = length, before
-        self._lengths = np.array([len(word or b"") for word in words], dtype=np.int32)
-        self._texts = np.zeros((len(words), int(self._lengths.max(initial=1))), dtype=np.uint8)
-        for row, word in zip(self._texts, words, strict=True):
-            row[: len(word or b"")] = list(word or b"")
         self._walked: OrderedDict[int, Int32[np.ndarray, " v"]] = OrderedDict()
         self._states: dict[tuple[int, ...], int] = {(): automaton.START}
 
@@ -123,8 +120,7 @@ class Constraint:
             room: how many tokens may still be written.
         """
         if state not in self._walked:
-            after = self.automaton.walk(self._texts, self._lengths, state)
-            self._walked[state] = np.where(self._lengths > 0, after, np.int32(NOWHERE))
+            self._walked[state] = self.automaton.walk(self.words, state)
             if len(self._walked) > KEPT:
                 self._walked.popitem(last=False)
         after = self._walked[state]
@@ -143,18 +139,18 @@ class Constraint:
         if row in self._states:
             return self._states[row]
         before = self._state(row[:-1]) if row[:-1] in self._states else self._anew(row[:-1])
-        return self.automaton.after(before, self.words[row[-1]] or b"")
+        return self.automaton.after(before, self.words.words[row[-1]] or b"")
 
     def _anew(self, row: tuple[int, ...]) -> int:
         state = self.automaton.START
         for token in row:
-            state = self.automaton.after(state, self.words[token] or b"")
+            state = self.automaton.after(state, self.words.words[token] or b"")
         return state
 
 
 def constrained(
     automaton: Automaton,
-    words: Sequence[bytes | None],
+    words: Words | Sequence[bytes | None],
     stop: Collection[int],
     before: int = 0,
     /,
@@ -165,7 +161,8 @@ def constrained(
 
     Args:
         automaton: which texts are.
-        words: what each token of the vocabulary writes; None for nothing.
+        words: what each token of the vocabulary writes, None for nothing; made into `Words` once
+            where many texts are written.
         stop: tokens that end a text.
         before: how long the prompts are, padding counted in.
         length: greatest number of new tokens.
@@ -182,4 +179,5 @@ def constrained(
         )
     if not stop:
         raise UsageError("no token ends a text; expected at least one number in stop")
+    words = words if isinstance(words, Words) else Words(words)
     return Constraint(automaton, words, stop, before, length=length)

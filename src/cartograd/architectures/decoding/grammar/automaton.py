@@ -19,9 +19,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int32, UInt8
+from jaxtyping import Int32
 
 from cartograd.architectures.decoding.grammar.machine import Machine
+from cartograd.architectures.decoding.grammar.words import Words
 from cartograd.core.errors import UsageError
 
 STATES = 100_000
@@ -109,29 +110,29 @@ class Automaton:
         self.table[state] = row
         self.known[state] = True
 
-    def walk(
-        self, texts: UInt8[np.ndarray, "v n"], lengths: Int32[np.ndarray, " v"], state: int, /
-    ) -> Int32[np.ndarray, " v"]:
-        """The state after each of many texts.
+    def walk(self, words: Words, state: int, /) -> Int32[np.ndarray, " v"]:
+        """The state after each of many words.
 
         Args:
-            texts: bytes, a row each, filled up on the right.
-            lengths: of each.
+            words: of a vocabulary.
             state: to begin from.
 
         Returns:
-            States, `NOWHERE` where no text goes on like that.
+            States, `NOWHERE` where no text goes on like that, or the word is none.
         """
-        states = np.full(len(texts), state, dtype=np.int32)
-        alive = np.flatnonzero(lengths > 0)
-        for place in range(texts.shape[1]):
-            for one in np.unique(states[alive]):
+        found, before = list[np.ndarray](), np.array([state], dtype=np.int32)
+        for shorter, byte in words.levels:
+            after = np.full(len(byte), NOWHERE, dtype=np.int32)
+            start = before[shorter]
+            alive = np.flatnonzero(start != NOWHERE)
+            start = start[alive]
+            for one in np.unique(start[~self.known[start]]):
                 self.find(int(one))
-            states[alive] = self.table[states[alive], texts[alive, place]]
-            alive = alive[(states[alive] != NOWHERE) & (lengths[alive] > place + 1)]
-            if not len(alive):
-                break
-        return states
+            after[alive] = self.table[start, byte[alive]]
+            found.append(after)
+            before = after
+        found.append(np.array([NOWHERE], dtype=np.int32))
+        return np.concatenate(found)[words.places]
 
     def _state(self, raw: frozenset[Place]) -> int:
         """The number of the state of some places; `NOWHERE` if no text can end from there."""
