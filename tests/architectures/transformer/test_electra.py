@@ -69,6 +69,11 @@ def test_features_of_distilbert(tmp_path):
     ],
 )
 def test_published_sizes(name, weights):
+    """The base one is a count that others print of BERT with one output, which has its layers.
+
+    The small and the large one were found nowhere: they follow from the published configurations,
+    as transformers' class makes them of these.
+    """
     with torch.device("meta"):
         model = build(name)
     assert sum(weight.numel() for weight in model.parameters()) == weights
