@@ -79,11 +79,14 @@ class PagedCache(Protocol):
 class Packs(Protocol):
     """A model that reads texts one after the other in one row, none of which sees another."""
 
-    def packed(self, tokens: Int[Tensor, " n"], lengths: Sequence[int], /) -> Float[Tensor, "n v"]:
-        """Logits after each token.
+    def packed(
+        self, tokens: Int[Tensor, " n"], lengths: Sequence[int], at: Int[Tensor, " m"], /
+    ) -> Float[Tensor, "m v"]:
+        """Logits after some of the tokens.
 
         Args:
             tokens: of all texts.
             lengths: how many each has.
+            at: the places of those whose logits are asked: of the others none are made.
         """
         ...

@@ -10,6 +10,7 @@ from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.training.adapters.lora import lora
 from cartograd.training.objectives.preference import Preference
+from cartograd.training.preferences.likelihood import answers_of, side_by_side
 from cartograd.training.preferences.losses import LOSSES, Answers, Dials
 
 TRL = {
@@ -215,3 +216,16 @@ def test_refusals(settings, message):
 def test_other_batches_are_refused():
     with pytest.raises(UsageError, match="take data of pairs"):
         next(Preference(model=network()).losses((torch.ones(2, 3).long(), torch.ones(2, 3).long())))
+
+
+def test_answers_are_read_in_one_row_where_the_model_can():
+    torch.manual_seed(0)
+    model = build("llama", vocabulary=9, dim=8, heads=2, depth=1, context=8).double()
+    better, worse, labels = pairs_of_tokens(4)
+    tokens, labels = side_by_side(better, worse, 0), torch.cat([labels[:, 0], labels[:, 1]])
+    labels[3] = -100  # a single answer
+    packed, every = answers_of(model, tokens, labels, "x")
+    filled, all_of_them = answers_of(nn.Sequential(model), tokens, labels, "x")
+    torch.testing.assert_close(packed, filled, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(every, all_of_them, rtol=1e-12, atol=1e-12)
+    assert packed[3] == 0

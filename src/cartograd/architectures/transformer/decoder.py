@@ -237,14 +237,16 @@ class Decoder(nn.Module):
         places = torch.arange(tokens.shape[1], device=tokens.device)
         return self.norm(self._features(tokens, places, None))
 
-    def packed(self, tokens: Int[Tensor, " n"], lengths: Sequence[int], /) -> Float[Tensor, "n v"]:
+    def packed(
+        self, tokens: Int[Tensor, " n"], lengths: Sequence[int], at: Int[Tensor, " m"], /
+    ) -> Float[Tensor, "m v"]:
         """Logits of texts one after the other, none of which sees another (`core.inference`)."""
         check_length(max(lengths), self.context)
         x = packed_decoder(
             self.blocks, self._embedded(tokens[None]), lengths=lengths, reach=self.reach,
             window=self.window, rotary=self.rotary, local=self.local_rotary,
         )  # fmt: skip
-        return self._scores(self.norm(x))[0]
+        return self._scores(self.norm(x)[:, at])[0]
 
     def decoder(
         self, rows: int, capacity: int, /, *, starts: Int[Tensor, " b"] | None = None

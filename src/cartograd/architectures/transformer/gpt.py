@@ -181,7 +181,9 @@ class GPT(nn.Module):
             x = block(x, causal=True, mask=mask, bias=bias, rotary=rotary, cache=kept)
         return self.norm(x)
 
-    def packed(self, tokens: Int[Tensor, " n"], lengths: Sequence[int], /) -> Float[Tensor, "n v"]:
+    def packed(
+        self, tokens: Int[Tensor, " n"], lengths: Sequence[int], at: Int[Tensor, " m"], /
+    ) -> Float[Tensor, "m v"]:
         """Logits of texts one after the other, none of which sees another (`core.inference`)."""
         self._fits(max(lengths))
         x = self._embedded(tokens[None], places_of(lengths, tokens.device))
@@ -190,7 +192,7 @@ class GPT(nn.Module):
         for block in self.blocks:
             assert isinstance(block, Block)
             x = packed_block(block, x, lengths=lengths, rotary=rotary, bias=bias)
-        return self._scores(self.norm(x))[0]
+        return self._scores(self.norm(x)[:, at])[0]
 
     def decoder(
         self, rows: int, capacity: int, /, *, starts: Int[Tensor, " b"] | None = None

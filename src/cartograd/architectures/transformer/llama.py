@@ -217,7 +217,9 @@ class LLaMA(nn.Module):
         places = torch.arange(tokens.shape[1], device=tokens.device)
         return self.norm(self._features(tokens, places, None))
 
-    def packed(self, tokens: Int[Tensor, " n"], lengths: Sequence[int], /) -> Float[Tensor, "n v"]:
+    def packed(
+        self, tokens: Int[Tensor, " n"], lengths: Sequence[int], at: Int[Tensor, " m"], /
+    ) -> Float[Tensor, "m v"]:
         """Logits of texts one after the other, none of which sees another (`core.inference`)."""
         check_length(max(lengths), self.context)
         rotary = turned(self.rotary, lengths)
@@ -225,7 +227,7 @@ class LLaMA(nn.Module):
         for block in self.blocks:
             assert isinstance(block, Block)
             x = packed_block(block, x, lengths=lengths, rotary=rotary, window=self.window)
-        return self._scores(self.norm(x))[0]
+        return self._scores(self.norm(x)[:, at])[0]
 
     def decoder(
         self, rows: int, capacity: int, /, *, starts: Int[Tensor, " b"] | None = None

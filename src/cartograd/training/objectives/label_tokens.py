@@ -27,16 +27,14 @@ References:
 
 from collections.abc import Iterator
 
-import torch
 from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
-from cartograd.core.inference import Packs
 from cartograd.core.protocols import Batch, Loss
 from cartograd.core.signed import Signed
-from cartograd.data.dataset.text_batches import lengths
 from cartograd.training.losses.cross_entropy import cross_entropy
+from cartograd.training.packing import packed_logits, packs
 from cartograd.training.regularization import terms
 
 CARD = Card(
@@ -96,7 +94,7 @@ class LabelTokens(nn.Module):
             UsageError: the model does not give logits for each target, or takes no packed texts.
         """
         *inputs, targets = batch
-        if self.packed and self.training:
+        if self.packed and self.training and bool((targets != IGNORED).any()):
             logits, targets = _packed(self.model, inputs, targets)
         else:
             logits = self.model(*inputs)
@@ -118,21 +116,16 @@ class LabelTokens(nn.Module):
 
 
 def _packed(model: nn.Module, inputs: list[Tensor], targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits and labels of the rows one after the other, each up to its last label.
-
-    What comes after it changes nothing before it in a model that reads from left to right.
+    """Logits and labels of the positions that count.
 
     Raises:
         UsageError: the model takes no packed texts.
     """
-    inner = model.model if isinstance(model, Signed) else model
-    if not isinstance(inner, Packs) or len(inputs) != 1:
+    reads = packs(model)
+    if reads is None or len(inputs) != 1:
+        inner = model.model if isinstance(model, Signed) else model
         raise UsageError(
             f"label-tokens:packed=true is for models that read texts packed in a row, "
             f"as llama, decoder and gpt; {type(inner).__name__} does not: leave it out"
         )
-    counts = lengths(targets, IGNORED).tolist()
-    rows = zip(inputs[0], targets, counts, strict=True)
-    parts = [(tokens[:count], labels[:count]) for tokens, labels, count in rows if count]
-    tokens, labels = (torch.cat(list(one)) for one in zip(*parts, strict=True))
-    return inner.packed(tokens, [count for count in counts if count]), labels
+    return packed_logits(reads, inputs[0], targets, IGNORED), targets[targets != IGNORED]

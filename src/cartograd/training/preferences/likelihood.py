@@ -12,6 +12,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
 from cartograd.training.adapters.beside import changes, unchanged
 from cartograd.training.objectives.label_tokens import IGNORED
+from cartograd.training.packing import packed_logits, packs
 
 
 class Reference:
@@ -46,6 +47,8 @@ def answers_of(
 ) -> tuple[Float[Tensor, " b"], Float[Tensor, "n v"]]:
     """The log-probability of each row's answer, and log-probabilities at each of its positions.
 
+    A model that can reads the rows one after the other in one, without what fills them up.
+
     Args:
         model: gives logits, `b t v`, those at t for the label at t.
         tokens: what it reads.
@@ -58,17 +61,25 @@ def answers_of(
     Raises:
         UsageError: the model does not give logits for each label.
     """
+    counted, reads = labels != IGNORED, packs(model)
+    if reads is not None and bool(counted.any()):
+        logits = packed_logits(reads, tokens, labels, IGNORED)
+    else:
+        logits = _all(model, tokens, labels, whose)[counted]
+    wide = torch.promote_types(logits.dtype, torch.float32)
+    every = torch.log_softmax(logits, -1, dtype=wide)
+    own = every.gather(1, labels[counted][:, None])[:, 0]
+    return own.new_zeros(labels.shape).masked_scatter(counted, own).sum(1), every
+
+
+def _all(model: nn.Module, tokens: Tensor, labels: Tensor, whose: str) -> Tensor:
     logits = model(tokens)
     if logits.shape[:-1] != labels.shape:
         raise UsageError(
             f"{whose}: logits {tuple(logits.shape)} do not belong to labels {tuple(labels.shape)}; "
             "expected a language model's, for each position of the answers"
         )
-    counted = labels != IGNORED
-    wide = torch.promote_types(logits.dtype, torch.float32)
-    every = torch.log_softmax(logits[counted], -1, dtype=wide)
-    own = every.gather(1, labels[counted][:, None])[:, 0]
-    return own.new_zeros(labels.shape).masked_scatter(counted, own).sum(1), every
+    return logits
 
 
 def side_by_side(
