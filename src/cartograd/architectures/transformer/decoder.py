@@ -84,11 +84,6 @@ PRESETS = {
         "vocabulary": 151936, "dim": 4096, "depth": 36, "heads": 32, "kv_heads": 8,
         "head_dim": 128, "ffn_dim": 12288, "context": 40960, "base": 1e6, "qk_norm": "head",
     },
-    "qwen3-30b-a3b": {
-        "vocabulary": 151936, "dim": 2048, "depth": 48, "heads": 32, "kv_heads": 4,
-        "head_dim": 128, "ffn_dim": 768, "context": 40960, "base": 1e6, "qk_norm": "head",
-        "experts": 128, "k": 8,
-    },
     "gemma-2-2b": {
         "vocabulary": 256000, "dim": 2304, "depth": 26, "heads": 8, "kv_heads": 4,
         "head_dim": 256, "ffn_dim": 9216, "context": 8192, "reach": "wf", "window": 4096,
