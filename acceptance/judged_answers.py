@@ -11,7 +11,7 @@ import torch
 from acceptance import mentions
 from acceptance.own_chats import SYSTEM, definitions
 
-LEARNED, HELD, ASKED, OTHERS = 64, 40, 44, 20
+LEARNED, HELD, ASKED, OTHERS = 64, 30, 44, 12
 """Pairs to learn from and held out; questions to learn from and held out."""
 
 ANSWERS, LENGTH = 4, 14
@@ -35,6 +35,9 @@ NEW_DODGES = (
     "Words mean whatever people want them to mean, so never mind.",
 )
 """Answers that say nothing: of the pairs that are learned from, and of those held out."""
+
+ALIKE = 0.15
+"""By which share of its letters an empty answer may be longer or shorter than the definition."""
 
 
 class Pairs(NamedTuple):
@@ -72,8 +75,8 @@ class Answers(NamedTuple):
 def write_files(folder: Path, seed: int, /) -> None:
     """Pairs to learn from, held-out ones, and questions.
 
-    A pair is a definition of WordNet against an answer that says nothing, of as many words but for
-    one. No word of a file is in another, and the held-out pairs have other empty answers.
+    A pair is a definition of WordNet against an answer that says nothing, of about as many letters.
+    No word of a file is in another, and the held-out pairs have other empty answers.
     """
     from cartograd.data.store import packages
 
@@ -88,24 +91,41 @@ def write_files(folder: Path, seed: int, /) -> None:
     (folder / f"others-{seed}.json").write_text(json.dumps(asked))
 
 
-def pairs_of(model: Any, reference: Any, path: Path, /) -> Pairs:
-    """What a model thinks of the pairs of a file, and what it thought before it learned."""
+def pairs_of(model: Any, path: Path, /) -> tuple[Pairs, Pairs]:
+    """What a model with an adapter thought of the pairs of a file without it, and thinks now."""
+    from cartograd.training.adapters.beside import unchanged
+
     now, lengths = _gaps(model, path)
-    then = now if model is reference else _gaps(reference, path)[0]
-    return Pairs(*(_share(one) for one in (now, now - then, lengths)))
+    with unchanged(model):
+        then, _ = _gaps(model, path)
+    before, after = (Pairs(*map(_share, (one, one - then, lengths))) for one in (then, now))
+    return before, after
 
 
-def answers_to(model: Any, reference: Any, words: list[str], seed: int, /) -> Answers:
-    """Fresh answers of a model to questions, and how far it is from the reference in these."""
+def answers_to(model: Any, words: list[str], seed: int, /, *, learned: bool) -> Answers:
+    """Fresh answers of a model with an adapter to questions, and how far it has moved in these.
+
+    Args:
+        model: has an adapter.
+        words: what is asked for.
+        seed: of the draws.
+        learned: with its adapter, or as it was without.
+    """
+    from contextlib import nullcontext
+
     from cartograd.frontier.alignment.drawn import drawn
     from cartograd.frontier.alignment.policy import tokens_of
+    from cartograd.training.adapters.beside import unchanged
 
     rows = [model.tokenizer.chat_numbers(_asked(word)) for word in words]
-    found = drawn(model, rows, generations=ANSWERS, length=LENGTH, seed=seed)
+    with nullcontext() if learned else unchanged(model):
+        found = drawn(model, rows, generations=ANSWERS, length=LENGTH, seed=seed)
     each = [0.0] * len(rows)
-    if model is not reference:
+    if learned:
         with torch.no_grad():
-            now, then = (tokens_of(one, found) for one in (model, reference))
+            now = tokens_of(model, found)
+            with unchanged(model):
+                then = tokens_of(model, found)
         each = (now - then).sum(1).view(len(rows), ANSWERS).mean(1).tolist()
     given = found.answers, found.prompts
     return Answers(
@@ -131,8 +151,7 @@ def _pairs(
     found = list[tuple[str, str, str]]()
     while len(found) < count:
         word, gloss = words.pop(0)
-        long = len(gloss.split())
-        fits = [one for one in dodges if abs(len(one.split()) - long) <= 1]
+        fits = [one for one in dodges if abs(len(one) - len(gloss) - 1) <= ALIKE * len(one)]
         if fits:
             found.append((word, f"{gloss[:1].upper()}{gloss[1:]}.", draw.choice(fits)))
     return found

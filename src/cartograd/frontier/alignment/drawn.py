@@ -95,15 +95,16 @@ def drawn(
         )
     tokenizer = model.tokenizer if isinstance(model, Signed) else None
     rows = [list(prompt) for prompt in prompts for _ in range(generations)]
-    given, starts = left_padded(rows)
+    given, starts = left_padded(prompts)
     device = next(inner.parameters()).device
     given, starts = given.to(device), starts.to(device)
     decode: Any = inner.decoder
-    with evaluating(inner):
-        decoder = decode(len(rows), given.shape[1] + length, starts=starts)
+    # Autocast would round all weights anew for each token, which takes longer than it saves.
+    with evaluating(inner), torch.autocast(device.type, enabled=False):
+        decoder = decode(len(prompts), given.shape[1] + length, starts=starts)
         written = generate(
             decoder, given, starts, _generators(rows, generations, seed), length=length,
-            stop=_stops(tokenizer),
+            stop=_stops(tokenizer), count=generations,
         )  # fmt: skip
     whole = [row + answer for row, answer in zip(rows, written, strict=True)]
     labels = [
