@@ -1,5 +1,8 @@
 """Modules made without drawing their weights are those modules in all else."""
 
+import subprocess
+import sys
+
 import torch
 from torch import nn
 
@@ -33,3 +36,17 @@ def test_outside_of_the_block_all_is_as_before():
     with SkipInit():
         pass
     assert nn.Linear(3, 3).weight.any()
+
+
+def test_an_outline_imports_no_compiler():
+    code = (
+        "import sys; from cartograd.core.outline import outlined; "
+        "from cartograd.core.ports import Port, Signature; from cartograd.core.spec import Spec; "
+        "port = Port('text', 'text', ('t',), 'int64', (0, 10)); "
+        "out = Port('next', 'label', ('t', 11), task='next-token'); "
+        "spec = Spec.parse('llama:vocabulary=11,dim=8,depth=1,heads=2,ffn_dim=12,context=64'); "
+        "outlined(spec, Signature((port,), (out,)), {}, 'x'); "
+        "print([name for name in ('torch._dynamo', 'sympy') if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

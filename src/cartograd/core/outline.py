@@ -12,6 +12,7 @@ from cartograd.core.build import build
 from cartograd.core.errors import UsageError, first_line
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed
+from cartograd.core.skip_init import SkipInit
 from cartograd.core.spec import Spec
 
 WITHIN = ("vocabulary", "dim", "ffn_dim", "classes", "heads", "kv_heads", "head_dim", "patch")
@@ -41,7 +42,7 @@ def outlined(
     """
     _check_sizes(spec, tensors, source)
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), SkipInit(zero=False):  # drawing there would import a compiler
             return build(spec, kind="model", signature=signature)
     except UsageError:
         raise

@@ -11,6 +11,7 @@ and what the process wrote there itself is kept.
 import contextlib
 import ctypes
 import mmap
+import weakref
 from functools import cache
 from typing import Any
 
@@ -18,41 +19,62 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 PAGE_OUT = 21
-"""MADV_PAGEOUT of Linux since 5.4, which loses nothing: also where it is told of other memory."""
+"""MADV_PAGEOUT of Linux since 5.4, which loses nothing."""
 
 LARGE, COLLAPSE, PAGE = 14, 25, 1 << 21
 """MADV_HUGEPAGE, MADV_COLLAPSE of Linux since 6.1, and the size of such a page."""
 
-_FILES = set[int]()
-"""Where files that were mapped begin."""
+DONT_NEED = 4
+"""MADV_DONTNEED: as in the file again, which the system keeps as long as it has room."""
+
+_FILES = dict[int, weakref.ref[mmap.mmap]]()
+"""Where tensors in files begin, and the file of each, which lives as long as one of its tensors."""
 
 
-def in_file(whole: Shaped[Tensor, "..."], /) -> None:
-    """Say that a tensor, and so what is a part of it, lies in a file."""
-    _FILES.add(whole.untyped_storage().data_ptr())
+def in_file(tensor: Shaped[Tensor, "..."], file: mmap.mmap, /) -> None:
+    """Say that a tensor, which has a storage of its own, lies in a file."""
+    _FILES[tensor.untyped_storage().data_ptr()] = weakref.ref(file)
 
 
 def give_back(tensor: Shaped[Tensor, "..."], /) -> None:
     """Give back the pages of a tensor that lies in a file; nothing where it lies elsewhere."""
-    if tensor.device.type != "cpu" or tensor.untyped_storage().data_ptr() not in _FILES:
-        return
-    advise, page = _madvise(), mmap.PAGESIZE
-    first = -(-tensor.data_ptr() // page) * page
-    last = (tensor.data_ptr() + tensor.nbytes) // page * page
-    if advise is not None and last > first:
-        advise(ctypes.c_void_p(first), ctypes.c_size_t(last - first), PAGE_OUT)
+    if _lies_in_file(tensor):
+        _advise(tensor, mmap.PAGESIZE, PAGE_OUT)
+
+
+def unread(tensor: Shaped[Tensor, "..."], /) -> None:
+    """Let go of a tensor's pages that were read, to be read again; it was never written to."""
+    if _lies_in_file(tensor):
+        _advise(tensor, mmap.PAGESIZE, DONT_NEED)
+
+
+def trim() -> None:
+    """Give memory that was freed to the system, where the C library can do that (glibc)."""
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def in_large_pages(tensor: Shaped[Tensor, "..."], /) -> None:
     """Ask for large pages for a tensor in memory, which are sooner looked up; nothing in a file."""
-    if tensor.device.type != "cpu" or tensor.untyped_storage().data_ptr() in _FILES:
-        return
+    if tensor.device.type == "cpu" and not _lies_in_file(tensor):
+        _advise(tensor, PAGE, LARGE, COLLAPSE)  # those to come, and those that are there
+
+
+def _lies_in_file(tensor: Tensor) -> bool:
+    if tensor.device.type != "cpu":
+        return False
+    file = _FILES.get(tensor.untyped_storage().data_ptr())
+    return file is not None and file() is not None
+
+
+def _advise(tensor: Tensor, page: int, *what: int) -> None:
+    """Tell the system about the whole pages of a tensor."""
     advise = _madvise()
-    first = -(-tensor.data_ptr() // PAGE) * PAGE
-    last = (tensor.data_ptr() + tensor.nbytes) // PAGE * PAGE
+    first = -(-tensor.data_ptr() // page) * page
+    last = (tensor.data_ptr() + tensor.nbytes) // page * page
     if advise is not None and last > first:
-        for how in (LARGE, COLLAPSE):  # those to come, and those that are there
-            advise(ctypes.c_void_p(first), ctypes.c_size_t(last - first), how)
+        for one in what:
+            advise(ctypes.c_void_p(first), ctypes.c_size_t(last - first), one)
 
 
 @cache

@@ -6,9 +6,9 @@ from safetensors.torch import save_file
 
 from cartograd.core import pages
 from cartograd.core.errors import UsageError
-from cartograd.core.pages import give_back
+from cartograd.core.pages import give_back, unread
 from cartograd.engine.files import mapped_tensors as mapped_tensors_module
-from cartograd.engine.files.mapped_tensors import mapped_tensors
+from cartograd.engine.files.mapped_tensors import leave, mapped_tensors
 
 
 @pytest.fixture
@@ -86,6 +86,27 @@ def test_pages_are_given_back_of_files_alone(kept, monkeypatch):
     assert advice == pages.PAGE_OUT
     monkeypatch.setattr(pages, "_madvise", lambda: None)  # another system
     give_back(found["large"])
+
+
+def test_what_was_only_read_is_let_go_and_read_again(kept):
+    tensors, path = kept
+    found = mapped_tensors(path)
+    assert torch.equal(found["large"], tensors["large"])
+    leave(found | {"no tensor": {"epoch": 3}})
+    assert torch.equal(found["large"], tensors["large"])
+
+
+def test_memory_where_a_file_once_lay_is_left_alone(kept, monkeypatch):
+    asked = []
+    monkeypatch.setattr(pages, "_madvise", lambda: lambda *told: asked.append(told))
+    found = mapped_tensors(kept[1])
+    place = found["large"].untyped_storage().data_ptr()
+    del found
+    assert pages._FILES[place]() is None
+    fresh = torch.randn(300, 200)
+    pages._FILES[fresh.untyped_storage().data_ptr()] = pages._FILES[place]
+    unread(fresh)
+    assert not asked
 
 
 @pytest.mark.parametrize("content", [b"", b"12345678", struct.pack("<Q", 2**40) + b"{}"])

@@ -72,7 +72,11 @@ def scaled(size: int, base: float, scaling: str | None, /) -> Scaled:
 
 
 def _speeds(size: int, base: float | Tensor) -> Tensor:
-    return 1.0 / (base ** (torch.arange(0, size, 2).float() / size))
+    if isinstance(base, Tensor):
+        return 1.0 / (base ** (torch.arange(0, size, 2).float() / size))
+    # On the meta device arithmetic would import torch's compiler, a second and 80 MB.
+    speeds = 1.0 / (base ** (torch.arange(0, size, 2, device="cpu").float() / size))
+    return torch.tensor(speeds.tolist(), dtype=torch.float32)
 
 
 def _linear(size: int, base: float, *, factor: float) -> Scaled:

@@ -1,11 +1,11 @@
 """How much memory the process takes at its peak while something is done."""
 
-import ctypes
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from cartograd.core.pages import trim
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 RESET = "5"
@@ -20,7 +20,7 @@ def peak(done: Callable[[], Any], /) -> int | None:
     Args:
         done: what is called.
     """
-    _give_back()
+    trim()
     try:
         CLEAR.write_text(RESET, encoding="ascii")
         before = _told("VmRSS")
@@ -29,12 +29,6 @@ def peak(done: Callable[[], Any], /) -> int | None:
     done()
     most = _told("VmHWM") if before is not None else None
     return None if before is None or most is None else max(0, most - before)
-
-
-def _give_back() -> None:
-    """Free memory goes to the system, where the C library can do that (glibc)."""
-    with suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _told(word: str) -> int | None:

@@ -41,7 +41,7 @@ from cartograd.engine.files.bundle_card import model_card
 from cartograd.engine.files.documents import document
 from cartograd.engine.files.found import found, verified
 from cartograd.engine.files.golden import answered, check_answers
-from cartograd.engine.files.mapped_tensors import adopt, mapped_tensors
+from cartograd.engine.files.mapped_tensors import adopt, leave, mapped_tensors
 from cartograd.engine.files.program import FILE, program
 from cartograd.engine.files.rebuild import made
 from cartograd.engine.files.tensor_files import (
@@ -193,23 +193,24 @@ def load(path: str | Path, /, *, model: nn.Module | None = None) -> Bundle:
     if model is None:
         plugins.require(documents["about"].get("imports", ()), folder)
     if model is None and spec is None and user_code.named() is None and (folder / FILE).exists():
-        signed = program(folder, signature)
+        signed, weights = program(folder, signature), {}
     else:
         if model is None and spec is None:
             model = user_code.required(folder, documents["about"])
         output, own = documents["about"].get("output"), model is None
-        weights, mapped = _weights(folder / "weights.safetensors", own)
+        weights, stays = _weights(folder / "weights.safetensors", own)
         signed = _rebuild(
             spec, signature, model, weights, output=output, folder=folder, sizes=_sizes(folder),
-            blank=not mapped,
+            blank=not stays,
         )  # fmt: skip
-        if mapped:
+        if stays:
             adopt(signed.model, check_state(signed.model, weights, str(folder)))
         load_into(signed.model, weights, str(folder))
     signed.eval()
     signed.tokenizer = _tokenizer(folder, signature)
     _check_fits(folder, signed)
     check_answers(folder, signed)
+    leave(weights)  # what the checks have read
     file = folder / "reference.safetensors"
     return Bundle(
         signed, signature, spec, documents["metrics"], documents["about"], digest, folder,

@@ -25,7 +25,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError
-from cartograd.core.pages import in_file
+from cartograd.core.pages import in_file, unread
 from cartograd.engine.files.aliases import with_aliases
 from cartograd.engine.files.tensor_files import TYPES
 
@@ -73,6 +73,13 @@ def adopt(module: nn.Module, tensors: Mapping[str, Any], /) -> None:
             taken.add(given.data_ptr())
 
 
+def leave(tensors: Mapping[str, Any], /) -> None:
+    """Let go of what was read of tensors that nobody has written to."""
+    for tensor in tensors.values():
+        if isinstance(tensor, Tensor):
+            unread(tensor)
+
+
 def _content(path: Path) -> mmap.mmap | np.ndarray:
     """All bytes of a file, which stay in it if nobody else may change them."""
     about = path.stat()
@@ -95,5 +102,5 @@ def _tensor(content: mmap.mmap | np.ndarray, start: int, told: dict[str, Any]) -
     if (start + begin) % dtype.itemsize:
         part = part.clone()
     elif isinstance(content, mmap.mmap):
-        in_file(part)
+        in_file(part, content)
     return part.view(dtype).view(told["shape"])

@@ -27,6 +27,7 @@ from cartograd.architectures.transformer.inference_form import Maker, Product
 from cartograd.core.errors import unknown
 from cartograd.core.inference import Fusible
 from cartograd.core.kernels import Choice, right
+from cartograd.core.pages import trim
 from cartograd.core.protocols import Writer
 from cartograd.practice.compression import few_rows, group_weights, int8_linear, int8_weights
 from cartograd.practice.compression.float_products import Columns
@@ -50,7 +51,9 @@ def inference_form(model: Fusible, precision: str = "float32", /) -> Writer:
         raise unknown("number format", precision, [*FORMATS, "auto"])
     usual = tuple(name for name in MAKERS if name != "int4")
     names = usual if precision == "auto" else FORMATS[precision]
-    return model.inference_form(MAKERS[quickest(names, model.largest_product())])
+    form = model.inference_form(MAKERS[quickest(names, model.largest_product())])
+    trim()  # of what was only made to be timed, or rounded
+    return form
 
 
 def quickest(names: Sequence[str], shape: tuple[int, int], /) -> str:

@@ -27,9 +27,17 @@ from cartograd.practice.compression.few_rows import FewRows
 from cartograd.practice.compression.one_row import one_row
 from cartograd.practice.compression.quicker import WEIGHTS, floats_are
 
+PART = 4096
+"""Rows that are rounded at once, as floats of them are made on the way."""
+
 
 def rounded(weight: Float[Tensor, "d2 d"], /) -> tuple[Int[Tensor, "d2 d"], Float[Tensor, " d2"]]:
     """Integers from -127 to 127, and the scale of each row."""
+    parts = [_rounded(part) for part in weight.split(PART)]
+    return torch.cat([part for part, _ in parts]), torch.cat([scale for _, scale in parts])
+
+
+def _rounded(weight: Tensor) -> tuple[Tensor, Tensor]:
     scale = weight.abs().amax(1) / 127
     scale = scale.where(scale > 0, 1.0)
     return (weight / scale[:, None]).round().to(torch.int8), scale
