@@ -29,12 +29,10 @@ def before_after(given: Mapping[str, Any], metrics: Sequence[str], /) -> int:
 
     if wrong := [name.rstrip("_").replace("_", "-") for name in REFUSED if given[name]]:
         raise UsageError(f"--{wrong[0]} is of one model; with --against leave it out")
-    asked = {name: given[name] for name in ("plain", "limit", "device")}
+    asked: dict[str, Any] = {name: given[name] for name in ("plain", "limit", "device")}
+    asked |= {"metrics": metrics} if metrics else {}
     part = given["part"] and part_of(given["part"])
-    found = verb(
-        given["target"], given["data"], before=given["against"], part=part,
-        **asked | ({"metrics": metrics} if metrics else {}),
-    )  # fmt: skip
+    found = verb(given["target"], given["data"], before=given["against"], part=part, **asked)
     output.notes(found.notes)
     if given["json"]:
         output.emit(found.to_json())

@@ -169,9 +169,8 @@ def _read(
     source, part = chats
     given = {"tokenizer": model.tokenizer, "notes": asked["notes"]}
     examples = examples_for(model.signature, source, part, **given)
-    answers = dict[str, Tensor]()
-    for name in of_tokens:
-        answers[name], targets = _rows(model, examples, name, asked["device"])
+    read = {name: _rows(model, examples, name, asked["device"]) for name in of_tokens}
+    targets = next(iter(read.values()))[1]
     texts: tuple[Text, ...] = ()
     if of_texts:
         check_writes(model, of_texts)
@@ -181,7 +180,7 @@ def _read(
     if plain is not None:
         whole = examples_for(model.signature, plain, "all", **given)
         pages, right = _rows(model, whole, OF_PLAIN, asked["device"])
-    return _Read(answers, targets, texts, pages, right)
+    return _Read({name: one for name, (one, _) in read.items()}, targets, texts, pages, right)
 
 
 def _rows(model: Signed, examples: Examples, name: str, device: str) -> tuple[Tensor, Tensor]:

@@ -79,7 +79,7 @@ class SharedBase:
             signed = Signed(model, signed.signature, spec=spec, tokenizer=tokenizer)
         self.writing = Writing(signed)
         for one in learning:  # adapters hold what they stand beside
-            one.requires_grad_(requires_grad=True)
+            one.requires_grad_()
         if self.writing.answers:
             raise UsageError(f"{self.name} answers sources; adapters on one base are for chats")
         if isinstance(self.writing.model.decoder(1, 1), PagedCache):
@@ -148,7 +148,7 @@ def adapter_of(folder: str | Path, /) -> Path:
     """
     for place in (Path(folder), Path(folder) / "adapter"):
         if is_adapter(place):
-            return place
+            return Path(place)
     raise UsageError(
         f"{folder} holds no adapter; expected a run that was trained with adapter=, or RUN/adapter"
     )
