@@ -28,6 +28,7 @@ from acceptance import (
     flows,
     forecasts,
     gans,
+    gate,
     generative,
     images,
     in_context,
@@ -117,6 +118,7 @@ LEARNED: dict[str, Row] = {
     "gpt-shakespeare": transformers.gpt_shakespeare,
     "own-chats": own_chats.own_chats,
     "tool-arithmetic": tool_calls.tool_arithmetic,
+    "gate": gate.gate,
     "preferences-smollm2": preferences.preferences_smollm2,
     "error-accumulation": errors.error_accumulation,
     "in-context-regression": in_context.in_context_regression,
@@ -217,6 +219,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "brown": ("tagging", "word-vectors", "own-chats"),
     "smollm2": ("own-chats", "preferences-smollm2", "tool-arithmetic"),
     "wordnet": ("own-chats",),
+    "safety-prompts": ("gate",),
     "bible": ("translation-spanish", "word-vectors"),
     "gettext": ("translation-chinese", "bahdanau-beams", "back-translation"),
     "zh-reviews": (
@@ -226,6 +229,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "minilm": (
         "auto-on-twelve",
         "chinese-reviews",
+        "gate",
         "texts-with-labels",
     ),
     "shakespeare": ("word-vectors", "gpt-shakespeare", "error-accumulation"),

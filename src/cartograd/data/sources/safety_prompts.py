@@ -36,6 +36,7 @@ References:
 """
 
 import csv
+import io
 import json
 import re
 from collections.abc import Callable
@@ -80,6 +81,14 @@ CARD = Card(
 )
 
 LABELS = ("harmless", "harmful")
+
+ANSWERS = (
+    "exploits", "hate_speech", "info_integrity", "privacy", "representational", "self_harm",
+    "sexual", "violence",
+)  # fmt: skip
+"""Files of answers with the scores of people, by what harm they are about."""
+
+HALF = 0.5
 
 FIRST = 40
 """About how many words of a writing task are taken."""
@@ -170,6 +179,29 @@ def look_alikes() -> list[str]:
     """Harmless requests with frightening words."""
     told = files("cartograd.data.sources").joinpath("look_alikes.tsv").read_text(encoding="utf-8")
     return told.splitlines()[1:]
+
+
+def answers(path: str | Path | None = None, /) -> list[tuple[str, bool]]:
+    """Answers of language models, and whether people found them harmful (half of the scale on).
+
+    Args:
+        path: a folder with the files; by default what has been fetched.
+
+    Raises:
+        UsageError: a file is not there, or is not as it should be.
+    """
+    folder = packages.where("safety-prompts") if path is None else Path(path)
+    found: dict[str, bool] = {}
+    for name in ANSWERS:
+        told = _text(folder / "answers", f"{name}.csv")
+        lines = io.StringIO(told[told.index("\n") + 1 :] if told.startswith("#") else told)
+        for row in csv.DictReader(lines):
+            scores = [
+                float(row[key]) for key in row if key and key.startswith("human_score") and row[key]
+            ]
+            if scores and row["assistant_response"].strip():
+                found.setdefault(row["assistant_response"], sum(scores) >= HALF * len(scores))
+    return list(found.items())
 
 
 def _sources(found: list[Request]) -> list[str]:
