@@ -1,21 +1,16 @@
-"""Pairs of answers and questions of a seed, and what a model thinks of them and answers."""
+"""Pairs of answers, and what a model thinks of them."""
 
 import json
 import random
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any, NamedTuple
 
 import torch
 
-from acceptance import mentions
 from acceptance.own_chats import SYSTEM, definitions
 
-LEARNED, HELD, ASKED, OTHERS = 64, 30, 44, 12
-"""Pairs to learn from and held out; questions to learn from and held out."""
-
-ANSWERS, LENGTH = 4, 14
-"""Fresh answers to each held-out question, and the most tokens of one."""
+LEARNED, HELD = 64, 30
+"""Pairs to learn from, and held out."""
 
 DODGES = (
     "I do not know.",
@@ -54,26 +49,8 @@ class Pairs(NamedTuple):
     longer: float
 
 
-class Answers(NamedTuple):
-    """Fresh answers to held-out questions.
-
-    Attributes:
-        reward: the mean of the proxy.
-        good: the share that is what was meant.
-        kl: divergence of an answer from the reference, in nats.
-        apart: half of the 95 % interval of that, over questions.
-        text: one of them.
-    """
-
-    reward: float
-    good: float
-    kl: float
-    apart: float
-    text: str
-
-
 def write_files(folder: Path, seed: int, /) -> None:
-    """Pairs to learn from, held-out ones, and questions.
+    """Pairs to learn from, and held-out ones.
 
     A pair is a definition of WordNet against an answer that says nothing, of about as many letters.
     No word of a file is in another, and the held-out pairs have other empty answers.
@@ -86,9 +63,6 @@ def write_files(folder: Path, seed: int, /) -> None:
     known, held = _pairs(words, DODGES, LEARNED, draw), _pairs(words, NEW_DODGES, HELD, draw)
     _write(folder / f"liked-{seed}.jsonl", known)
     _write(folder / f"held-{seed}.jsonl", held)
-    _write(folder / f"asked-{seed}.jsonl", _pairs(words, DODGES, ASKED, draw))
-    asked = [word for word, _ in words[:OTHERS]]
-    (folder / f"others-{seed}.json").write_text(json.dumps(asked))
 
 
 def pairs_of(model: Any, path: Path, /) -> tuple[Pairs, Pairs]:
@@ -100,41 +74,6 @@ def pairs_of(model: Any, path: Path, /) -> tuple[Pairs, Pairs]:
         then, _ = _gaps(model, path)
     before, after = (Pairs(*map(_share, (one, one - then, lengths))) for one in (then, now))
     return before, after
-
-
-def answers_to(model: Any, words: list[str], seed: int, /, *, learned: bool) -> Answers:
-    """Fresh answers of a model with an adapter to questions, and how far it has moved in these.
-
-    Args:
-        model: has an adapter.
-        words: what is asked for.
-        seed: of the draws.
-        learned: with its adapter, or as it was without.
-    """
-    from contextlib import nullcontext
-
-    from cartograd.frontier.alignment.drawn import drawn
-    from cartograd.frontier.alignment.policy import tokens_of
-    from cartograd.training.adapters.beside import unchanged
-
-    rows = [model.tokenizer.chat_numbers(_asked(word)) for word in words]
-    with nullcontext() if learned else unchanged(model):
-        found = drawn(model, rows, generations=ANSWERS, length=LENGTH, seed=seed)
-    each = [0.0] * len(rows)
-    if learned:
-        with torch.no_grad():
-            now = tokens_of(model, found)
-            with unchanged(model):
-                then = tokens_of(model, found)
-        each = (now - then).sum(1).view(len(rows), ANSWERS).mean(1).tolist()
-    given = found.answers, found.prompts
-    return Answers(
-        mean(mentions.count(*given)),
-        mean(mentions.good(*given)),
-        mean(each),
-        1.96 * stdev(each) / len(each) ** 0.5,
-        found.answers[0],
-    )
 
 
 def _asked(word: str) -> list[dict[str, str]]:
