@@ -103,8 +103,9 @@ class LowRank(nn.Module):
     def forward(self, x: Float[Tensor, "..."], /) -> Float[Tensor, "..."]:
         """What is added to the layer's answer."""
         inside = self.down(self.drop(x))
-        product = POINTWISE.get(self.up.ndim - 2, F.linear)
-        return self.scale * product(inside, self.up)
+        if self.scale != 1:  # of `r` numbers, which are fewer than the layer's
+            inside = self.scale * inside
+        return POINTWISE.get(self.up.ndim - 2, F.linear)(inside, self.up)
 
     def difference(self, _: Float[Tensor, "..."], /) -> Float[Tensor, "..."]:
         """What is added to the layer's weight."""
