@@ -27,6 +27,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.pages import give_back
 from cartograd.core.protocols import Decoder
 from cartograd.training.adapters.beside import Change, Rescales, changes
+from cartograd.training.adapters.lora import LowRank
 
 
 @dataclass
@@ -54,23 +55,22 @@ class Rows:
         """The places of adapters; -1 of None."""
         return [-1 if name is None else self.names.index(name) for name in names]
 
-    def groups(self, count: int, /) -> Iterator[tuple[int, Int[Tensor, " m"] | None]]:
-        """Each adapter of the batch, and its rows of so many (positions of a row are together).
+    def of_positions(self, count: int, device: torch.device, /) -> Int[Tensor, " n"]:
+        """The adapter of each of so many positions; those of a row are together."""
+        each = count // max(1, len(self.of_row))
+        return torch.tensor(self.of_row or [-1], device=device).repeat_interleave(each or count)
 
-        None stands for all rows.
-        """
-        for number in dict.fromkeys(self.of_row):
-            if number < 0:
-                continue
-            if len(set(self.of_row)) == 1:
-                yield number, None
-                continue
-            own = torch.tensor([one == number for one in self.of_row])
-            yield number, own.repeat_interleave(count // len(self.of_row)).nonzero()[:, 0]
+    @property
+    def adapted(self) -> bool:
+        """Whether a row has an adapter."""
+        return any(number >= 0 for number in self.of_row)
 
 
 class ManyLinear(nn.Module):
     """A dense layer with a change for each adapter that has one here.
+
+    The thin matrices of all LoRA adapters are one pair: a row's features inside are kept where they
+    are its own adapter's, and 0 elsewhere, so that nothing of another reaches it.
 
     Args:
         layer: the base's.
@@ -78,33 +78,49 @@ class ManyLinear(nn.Module):
         rows: says which adapter each row has.
     """
 
+    owner: Tensor
+
     def __init__(self, layer: nn.Linear, parts: Mapping[int, nn.Module], rows: Rows, /):
         super().__init__()
         self.in_features, self.out_features = layer.in_features, layer.out_features
         self.weight, self.bias = layer.weight, layer.bias
-        self.parts = nn.ModuleDict({str(number): part for number, part in parts.items()})
-        self.rows = rows
+        thin = {number: part for number, part in parts.items() if isinstance(part, LowRank)}
+        others = {str(number): part for number, part in parts.items() if number not in thin}
+        self.parts, self.rows = nn.ModuleDict(others), rows
+        down = self.weight.new_empty(0, self.in_features)
+        up = self.weight.new_empty(self.out_features, 0)
+        owner = [n for n, part in thin.items() for _ in range(part.up.shape[1])]
+        if thin:
+            down = torch.cat([part.get_parameter("down.weight").detach() for part in thin.values()])
+            up = torch.cat([part.scale * part.up.detach() for part in thin.values()], 1)
+        self.down = nn.Parameter(down, requires_grad=False)
+        self.up = nn.Parameter(up, requires_grad=False)
+        self.register_buffer("owner", torch.tensor(owner, dtype=torch.int64), persistent=False)
 
     def forward(self, x: Float[Tensor, "... d"]) -> Float[Tensor, "... d2"]:
         """The layer's answer, of each row with its own adapter."""
         flat = x.reshape(-1, self.in_features)
         said = F.linear(flat, self.weight, self.bias)
-        return self.changed(said, flat).view(*x.shape[:-1], -1)
+        if self.rows.adapted:
+            mine = self.rows.of_positions(len(flat), flat.device)
+            inside = F.linear(flat, self.down).masked_fill(self.owner != mine[:, None], 0)
+            said = self.turned(torch.addmm(said, inside, self.up.T), flat, mine)
+        return said.view(*x.shape[:-1], -1)
 
-    def changed(self, said: Float[Tensor, "n d2"], x: Float[Tensor, "n d"], /) -> Tensor:
-        """The base's answers with what the adapters add to them."""
-        if not self.parts:
-            return said
-        for number, own in self.rows.groups(len(x)):
-            if str(number) not in self.parts:
+    def turned(
+        self, said: Float[Tensor, "n d2"], x: Float[Tensor, "n d"], mine: Int[Tensor, " n"], /
+    ) -> Float[Tensor, "n d2"]:
+        """The answers, with the changes that are more than a pair of thin matrices (DoRA)."""
+        for number, part in self.parts.items():
+            own = (mine == int(number)).nonzero()[:, 0]
+            if not len(own):
                 continue
-            part = self.parts[str(number)]
-            some, given = (said, x) if own is None else (said[own], x[own])
+            some, given = said[own], x[own]
             if isinstance(part, Rescales):
                 found = part.rescaled(some, given, self.weight, self.bias)
             else:
                 found = some + part(given)
-            said = found if own is None else said.index_copy(0, own, found)
+            said = said.index_copy(0, own, found)
         return said
 
     def stacked(
@@ -112,24 +128,32 @@ class ManyLinear(nn.Module):
     ) -> Callable[[Tensor], Tensor] | None:
         """From inputs to the outputs of all, in this order (`core.inference.Stackable`).
 
-        The base's product is one; changes are made layer by layer.
+        The base's product is one, and that with the first of the thin matrices.
         """
         many = [one for one in (self, *others) if isinstance(one, ManyLinear)]
         if len(many) <= len(others):
             return None
-        sizes, bias = [one.out_features for one in many], _joined(many)
-        weight = self.weight.detach()
+        sizes, ranks = [one.out_features for one in many], [len(one.owner) for one in many]
+        bias, owner = _joined(many), torch.cat([one.owner for one in many])
+        weight, down = self.weight.detach(), self.down.detach()
         if len(many) > 1:
             weight = torch.cat([one.weight.detach() for one in many])
-            for one, own in zip(many, weight.split(sizes), strict=True):  # in memory once
+            down = torch.cat([one.down.detach() for one in many])
+            parts = zip(many, weight.split(sizes), down.split(ranks), strict=True)
+            for one, own, thin in parts:  # in memory once
                 give_back(one.weight)
-                one.weight.data = own
+                one.weight.data, one.down.data = own, thin
 
         def product(x: Tensor) -> Tensor:
             said = F.linear(x, weight, bias)
-            if any(number >= 0 for number in self.rows.of_row):
-                pairs = zip(many, said.split(sizes, 1), strict=True)
-                said = torch.cat([one.changed(part, x) for one, part in pairs], 1)
+            if self.rows.adapted:
+                mine = self.rows.of_positions(len(x), x.device)
+                inside = F.linear(x, down).masked_fill_(owner != mine[:, None], 0)
+                pairs = zip(many, said.split(sizes, 1), inside.split(ranks, 1), strict=True)
+                for one, part, own in pairs:
+                    part.addmm_(own, one.up.T)
+                    if one.parts:
+                        part.copy_(one.turned(part, x, mine))
             return said if order is None else said[:, order]
 
         return product
