@@ -22,6 +22,7 @@ from cartograd.data.text.tokenizer import Tokenizer
 from cartograd.practice.metrics.proportion import exact
 from tests.apps.exams.endpoints import served
 from tests.apps.exams.tiny import folder
+from tests.architectures.pretrained.published_folders import write
 
 TASKS = Path(__file__).parent / "tasks"
 
@@ -258,3 +259,26 @@ def test_the_share_of_guessing_and_the_worked_questions_of_mmlu(monkeypatch, tmp
     assert found.chance == pytest.approx((1 / 2 + 1 / 4) / 2)
     assert found.answers[1].prompt.endswith("2 + 2?\nA. 5\nB. 4\nC. 3\nD. 2\nAnswer:")
     assert math.isclose(found.figures["acc"].value, 0.5)
+
+
+@pytest.mark.parametrize("kind", ["t5", "bart"])
+def test_an_encoder_decoder_sits_with_the_prompt_as_its_source(tmp_path, kind):
+    """Likelihoods are those of its own logits: prompt and endings have tokens of their own."""
+    with torch.random.fork_rng():
+        path = write(kind, tmp_path)
+    model = OwnModel(f"hf:{path}")
+    endings = [" mat", " cat sat", "the"]
+    [found] = model.likelihoods([("the cat sat on ", endings)])
+    words, signed = model.writing.tokenizer, model.writing.signed
+    source = torch.tensor([words.encode("the cat sat on")])
+    start = words.begin or 0
+    for one, ending in zip(found, [" " + own for own in endings], strict=True):
+        own = words.encode(ending, special=False)
+        with torch.no_grad():
+            shares = signed(source, torch.tensor([[start, *own[:-1]]]))[0].log_softmax(1)
+        assert one.log == pytest.approx(sum(shares[i, t].item() for i, t in enumerate(own)), 1e-5)
+        assert one.greedy == (shares.argmax(1).tolist() == own)
+    with pytest.raises(UsageError, match="answers a source, so whole texts have no probability"):
+        model.whole(["the cat"])
+    [text] = model.written([Asked("the cat", 0)], Writes(length=4, until=("zz",)))
+    assert isinstance(text, str)

@@ -66,6 +66,13 @@ MODELS = {
     "bert masked": ("BertForMaskedLM", "BertConfig", BERT),
     "bert tags": ("BertForTokenClassification", "BertConfig", BERT | LABELS),
     "bert answers": ("BertForQuestionAnswering", "BertConfig", BERT),
+    "bert features": ("BertModel", "BertConfig", BERT),
+    "distilbert features": ("DistilBertModel", "DistilBertConfig", DISTIL),
+    "roberta features": ("RobertaModel", "RobertaConfig", ROBERTA),
+    "xlm-roberta features": ("XLMRobertaModel", "XLMRobertaConfig", ROBERTA),
+    "deberta-v2 features": ("DebertaV2Model", "DebertaV2Config", DEBERTA),
+    "electra features": ("ElectraModel", "ElectraConfig", ELECTRA),
+    "modernbert features": ("ModernBertModel", "ModernBertConfig", MODERN),
     "distilbert": ("DistilBertForSequenceClassification", "DistilBertConfig", DISTIL | LABELS),
     "distilbert masked": ("DistilBertForMaskedLM", "DistilBertConfig", DISTIL),
     "distilbert tags": ("DistilBertForTokenClassification", "DistilBertConfig", DISTIL | LABELS),
@@ -265,6 +272,8 @@ def same_answers(mine, other, folder):
     task = mine.signature.task.name
     if task in ("classify", "multi-label", "regress") and mine.signature.input.kind == "image":
         return same_pictures(mine, other, folder)
+    if task == "embed" and other.tokenizer is not None:
+        return same_features(mine, other)
     if task not in ("classify", "multi-label", "regress", "tag", "masked-token"):
         return same_text(mine, other)
     kinds = {"tag": "token-classification", "masked-token": "fill-mask"}
@@ -283,6 +292,15 @@ def same_answers(mine, other, folder):
         pairs = {one[name]: one["score"] for one in expected}
         same_scores(answer, pairs)
     return None
+
+
+def same_features(mine, other):
+    """A row for each token, and none for padding."""
+    pipe = transformers.pipeline("feature-extraction", model=other.model, tokenizer=other.tokenizer)
+    answers = predict(mine, TEXTS)
+    for answer, text in zip(answers, TEXTS, strict=True):
+        close(torch.tensor(answer["vector"]), torch.tensor(pipe(text)[0]))
+    assert answers[0]["similarity"] == pytest.approx(1)
 
 
 def same_scores(answer, pairs):

@@ -4,6 +4,9 @@ The tokens of a continuation are those that prompt and continuation have beyond 
 as lm-evaluation-harness splits them. A prompt is read once for all its continuations.
 
     log p(c | p) = sum_i log softmax(logits(p, c_1 ... c_i-1))[c_i]
+
+Of an encoder-decoder the prompt is the source, and the continuation what is written, each with
+tokens of its own; the space between the two goes with the continuation.
 """
 
 from collections.abc import Iterator, Sequence
@@ -38,17 +41,13 @@ class OwnModel:
         name: what to call it, if not by its own name.
 
     Raises:
-        UsageError: it writes no texts, or answers sources rather than going on from a text.
+        UsageError: it writes no texts, or has no template of a chat.
     """
 
     def __init__(self, target: Target | Writing, /, *, chat: bool = False, name: str = ""):
         self.writing = target if isinstance(target, Writing) else Writing(target)
         self.name = name or name_of(self.writing.signed)
         self.chat, self.cut = chat, 0
-        if self.writing.answers:
-            raise UsageError(
-                f"{self.name} answers a source; exams are for models that go on from a text"
-            )
         if chat and not self.writing.tokenizer.template:
             raise UsageError(f"{self.name} has no template of a chat; leave --chat out")
         self.context = self.writing.context or CONTEXT
@@ -74,7 +73,8 @@ class OwnModel:
         found: list[Likelihood | None] = [None] * len(endings)
         rows = [self._split(prompt, ending) for ending in endings]
         for number, (before, after) in enumerate(rows):
-            over = len(before) + len(after) - self.context - 1
+            over = len(before) - self.context
+            over += 0 if self.writing.answers else len(after) - 1
             if not after or len(after) > self.context:
                 raise UsageError(
                     f"the continuation {endings[number][:60]!r} has {len(after)} tokens; expected "
@@ -93,8 +93,13 @@ class OwnModel:
         """The likelihood of each row of tokens after one of a prompt."""
         longest = max(map(len, endings))
         device = self.writing.device
-        decoder = self.writing.model.decoder(1, len(before) + longest - 1)
-        first = decoder.read(torch.tensor([before], device=device), last=True)
+        if self.writing.answers:
+            begun = self.writing.begin([before], longest)
+            decoder, unread = begun.decoder, begun.prompt
+        else:
+            decoder = self.writing.model.decoder(1, len(before) + longest - 1)
+            unread = torch.tensor([before], device=device)
+        first = decoder.read(unread, last=True)
         logits = first[:, -1:].expand(len(endings), -1, -1)
         if longest > 1:
             decoder.reorder(torch.zeros(len(endings), dtype=torch.long, device=device))
@@ -108,13 +113,16 @@ class OwnModel:
         if self.chat:
             before = tokenizer.chat_numbers(prompt)
             return before, tokenizer.encode(ending, special=False)
-        if not prompt:
+        if not prompt and not self.writing.answers:
             after = tokenizer.encode(ending, special=False)
             start = self._start()
             return ([start], after) if after[:1] != [start] else (after[:1], after[1:])
         spaces = len(prompt) - len(prompt.rstrip())
         if spaces:
             prompt, ending = prompt[:-spaces], prompt[-spaces:] + ending
+        if self.writing.answers:
+            source = self._encoded(prompt) or [self._start()]
+            return source, tokenizer.encode(ending, special=False)
         before, both = self._encoded(prompt), self._encoded(prompt + ending)
         return before, both[len(before) :]
 
@@ -131,7 +139,15 @@ class OwnModel:
         """The natural logarithm of the probability of whole texts.
 
         Texts beyond the context are read in windows, each of which counts what no other has.
+
+        Raises:
+            UsageError: the model answers sources, so a text alone has no probability.
         """
+        if self.writing.answers:
+            raise UsageError(
+                f"{self.name} answers a source, so whole texts have no probability; take exams of "
+                "choices or of answers"
+            )
         with evaluating(self.writing.signed), torch.inference_mode():
             return [
                 sum(self._last(window, scored) for window, scored in self._windows(text))
@@ -157,7 +173,7 @@ class OwnModel:
         Raises:
             UsageError: the context has no room for an answer of that length.
         """
-        room = self.context - how.length
+        room = self.context - (0 if self.writing.answers else how.length)
         if room < 1:
             raise UsageError(
                 f"max_gen_toks={how.length} leaves no room for a prompt in the context of "

@@ -1,0 +1,93 @@
+"""Every encoder with every head that transformers has for it: numbers and gradients in float64."""
+
+import pytest
+import torch
+
+from tests.architectures.pretrained.published_folders import (
+    BART,
+    BERT,
+    DEBERTA,
+    DISTIL,
+    ELECTRA,
+    MODERN,
+    ROBERTA,
+    T5,
+    transformers,
+)
+from tests.architectures.transformer.published import compared, ours, same_file, saved
+from tests.architectures.transformer.test_deberta import exact_roots
+from tests.architectures.transformer.test_t5 import exact
+
+ALL = {
+    "hidden": "Model", "masked": "ForMaskedLM", "classify": "ForSequenceClassification",
+    "tag": "ForTokenClassification", "extract": "ForQuestionAnswering",
+}  # fmt: skip
+FAMILIES = {
+    "Bert": (BERT, ALL), "DistilBert": (DISTIL, ALL), "Roberta": (ROBERTA, ALL),
+    "XLMRoberta": (ROBERTA, ALL), "Electra": (ELECTRA, ALL | {"detect": "ForPreTraining"}),
+    "DebertaV2": (DEBERTA, ALL), "ModernBert": (MODERN, ALL),
+    "Bart": (BART, {head: ALL[head] for head in ("hidden", "classify", "extract")}),
+    "T5": (T5, {"hidden": "EncoderModel"}), "MT5": (T5, {"hidden": "EncoderModel"}),
+}  # fmt: skip
+CASES = [(family, head) for family, (_, heads) in FAMILIES.items() for head in heads]
+
+FROM_THE_FIRST_TOKEN = ("Roberta", "XLMRoberta")
+"""Families whose positions pass over padding at the left, which ours count, too."""
+
+
+@pytest.fixture
+def _exact(monkeypatch):
+    """Their numbers in the type that they are given."""
+    from transformers.models.mt5 import modeling_mt5
+    from transformers.models.t5 import modeling_t5
+
+    monkeypatch.setattr(modeling_t5.T5LayerNorm, "forward", exact)
+    monkeypatch.setattr(modeling_mt5.MT5LayerNorm, "forward", exact)
+    exact_roots(monkeypatch)
+    single = torch.Tensor.float
+    monkeypatch.setattr(
+        torch.Tensor, "float", lambda x: x if x.dtype == torch.double else single(x)
+    )
+
+
+def texts(side, end):
+    rows = torch.randint(4, 23, (3, 12))
+    rows[:, -1] = end
+    for row, short in zip(rows, (0, 4, 9), strict=True):
+        row[:short] = 0
+        row.copy_(row.roll(-short) if side == "right" else row)
+    return rows
+
+
+@pytest.mark.oracle("hf")
+@pytest.mark.parametrize(("family", "head"), CASES)
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.usefixtures("_exact")
+def test_equals_transformers(family, head, side, tmp_path):
+    if side == "left" and family in FROM_THE_FIRST_TOKEN:
+        side = "right"
+    sizes, heads = FAMILIES[family]
+    end = 3 if family == "Bart" else 1
+    said = sizes | {"vocab_size": 23, "pad_token_id": 0, "eos_token_id": end}
+    said |= {"num_labels": 2 if head == "extract" else 3}
+    config = getattr(transformers, f"{family}Config")(**said)
+    theirs = saved(getattr(transformers, f"{family}{heads[head]}")(config), tmp_path)
+    mine, tokens = ours(tmp_path), texts(side, end)
+    real = tokens != 0
+    inputs = {"attention_mask": real.long()}
+    sides = [port.name for port in mine.signature.inputs[1:]]
+    segments = (torch.arange(12) > 5).long().expand_as(tokens)
+    found = theirs(tokens, **inputs | ({"token_type_ids": segments} if sides else {}))
+    if head == "extract":
+        expected = torch.stack([found.start_logits, found.end_logits], 2)
+    else:
+        expected = found[0]
+    if head == "detect":
+        expected = torch.stack([torch.zeros_like(expected), expected], 2)
+    answer = mine(tokens, *([segments] if sides else []))
+    if head == "classify":
+        real = None
+    else:
+        answer, expected = answer * real[..., None], expected * real[..., None]
+    same_file(tmp_path, mine, f"{theirs.base_model_prefix}.")
+    compared(theirs, mine, answer, expected, [], real=real)
