@@ -63,7 +63,7 @@ class Limits:
             figures.append(
                 Figure(
                     f"{kind}_{size}", right.value, right.low, right.high, len(one.answers),
-                    WORDS[kind].format(size), better="higher", unit="%",
+                    _titled(kind, int(size)), better="higher", unit="%",
                 )
             )  # fmt: skip
         notes = tuple(dict.fromkeys(note for one in results for note in one.notes))
@@ -75,6 +75,16 @@ class Limits:
             {"curves": [one.to_json() for one in results]},
             notes,
         )
+
+
+def _titled(kind: str, size: int) -> str:
+    """A figure in words.
+
+    >>> _titled("steps", 1), _titled("steps", 2)
+    ('chain of 1 step', 'chain of 2 steps')
+    """
+    said = WORDS[kind].format(size)
+    return said.removesuffix("s") if size == 1 else said
 
 
 def _drawn(figures: Sequence[Figure]) -> Markup:

@@ -1,0 +1,42 @@
+"""The row on scaling laws: what it asks of figures, on made-up runs."""
+
+import pytest
+
+from acceptance.scaling import Ran, Told, line, reached
+from cartograd.training.diagnosis.scaling_law import Law, Prediction, scaling_law
+
+TRUE = Law(1.2, 20.0, 60.0, 0.4, 0.35)
+
+
+def told(came=1.5, low=1.45, high=1.55, last=1.8, by_line=1.4):
+    """A seed whose largest run lost `last`, and the next one of four times the compute `came`."""
+    small = [Ran(10, 10, 2.0), Ran(10, 20, last)]
+    return Told(small, Ran(20, 40, came), Prediction((low + high) / 2, low, high), by_line)
+
+
+def test_a_law_that_tells_what_comes_is_asked_for():
+    assert reached([told(), told(came=1.52)])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        told(came=1.6),  # outside of the interval
+        told(low=1.35),  # too wide to say much
+        told(low=1.45, high=1.85, last=1.84),  # holds what was reached before
+        told(by_line=1.5),  # nobody needs the law
+        told()._replace(larger=Ran(20, 20, 1.5)),  # hardly larger
+    ],
+)
+def test_a_law_that_tells_nothing_is_not_enough(wrong):
+    assert not reached([wrong])
+
+
+def test_a_straight_line_misses_the_floor_that_the_law_knows():
+    small = [
+        Ran(n, d, TRUE.loss(n, d)) for n in (1e4, 2e4, 4e4, 8e4) for d in (2e5, 4e5, 8e5)
+    ]  # fmt: skip
+    larger = Ran(1.7e5, 1.6e6, TRUE.loss(1.7e5, 1.6e6))
+    law = scaling_law(small).loss(larger.weights, larger.tokens)
+    assert law == pytest.approx(larger.loss, rel=1e-3)
+    assert abs(line(small, larger.compute) - larger.loss) > 10 * abs(law - larger.loss)
