@@ -22,8 +22,8 @@ def test_a_law_that_tells_what_comes_is_asked_for():
     "wrong",
     [
         told(came=1.6),  # outside of the interval
-        told(low=1.35),  # too wide to say much
-        told(low=1.45, high=1.85, last=1.84),  # holds what was reached before
+        told(low=1.3),  # too wide to say much
+        told(low=1.45, high=1.6, last=1.59),  # holds what was reached before
         told(by_line=1.5),  # nobody needs the law
         told()._replace(larger=Ran(20, 20, 1.5)),  # hardly larger
     ],
