@@ -73,8 +73,17 @@ CARD = Card(
     evidence={
         "llm/safety": (
             "test_a_classifier_refuses_from_its_threshold_on",
+            "test_a_conversation_is_looked_at_as_a_whole",
+            "test_a_gate_stands_before_and_behind_the_chats",
+            "test_a_refused_answer_is_not_given",
             "test_a_refused_prompt_never_reaches_the_model",
+            "test_both_shares_are_counted",
+            "test_control_tokens_are_powerless_and_told",
             "test_no_refused_sentence_is_sent",
+            "test_the_command_says_why",
+            "test_the_test_is_of_other_collections",
+            "test_tools_and_questions_pass_the_gate",
+            "test_what_passes_is_what_would_be_written_without",
         ),
     },
     missing={"llm/safety": "precision and recall of a learned gate, as a row"},
