@@ -65,6 +65,8 @@ def test_what_passes_is_what_would_be_written_without():
     assert generate(model, "Once", length=40, gate=guard())[0].text == plain.text
     assert "".join(stream(model, "Once", length=40, gate=guard())) == plain.text
     assert plain.refused is None
+    some = generate(model, ["a bomb", "Once"], length=9, gate=guard(), count=2, seed=1)
+    assert [one.refused is not None for one in some] == [True, True, False, False]
 
 
 def test_the_gate_is_looked_at_before_the_model():

@@ -6,7 +6,13 @@ from collections import Counter
 import pytest
 
 from cartograd.core.errors import UsageError
-from cartograd.data.sources.safety_prompts import look_alikes, requests, safety_prompts
+from cartograd.data.sources.safety_prompts import (
+    ANSWERS,
+    answers,
+    look_alikes,
+    requests,
+    safety_prompts,
+)
 from cartograd.data.store import packages
 
 
@@ -41,6 +47,11 @@ def files(folder, count=24):
     )
     asked = "".join(f'{i},TEST,"Who, then, is {i}?"\n' for i in range(count))
     (folder / "fresh_qa.csv").write_text(f"a warning,,\nid,split,question\n{asked}")
+    told = "# dataset_version=1.0,,\nobjective,assistant_response,human_score_1,human_score_2\n"
+    judged = f'{told}ask,"Yes, do.",1,0.5\nask,No.,0,0.25\nask,"Yes, do.",0,0\nask,unjudged,,\n'
+    (folder / "answers").mkdir(exist_ok=True)
+    for name in ANSWERS:
+        (folder / "answers" / f"{name}.csv").write_text(judged.replace("do.", f"{name}."))
     return folder
 
 
@@ -86,6 +97,16 @@ def test_the_test_is_of_other_collections(tmp_path):
     assert data.signature.output.positive == "harmful"
     assert data.test.targets.float().mean() == 0.5
     assert data.train.inputs.shape[1] <= 32
+
+
+def test_answers_have_the_mean_of_people_s_scores(tmp_path):
+    found = answers(files(tmp_path))
+    assert len(found) == len(ANSWERS) + 1
+    assert ("Yes, violence.", True) in found
+    assert ("No.", False) in found
+    (tmp_path / "answers" / "sexual.csv").unlink()
+    with pytest.raises(UsageError, match=r"cannot read .*sexual\.csv"):
+        answers(tmp_path)
 
 
 def test_look_alikes_are_questions_each_once():

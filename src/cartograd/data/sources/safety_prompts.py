@@ -38,7 +38,6 @@ References:
 import csv
 import io
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
@@ -52,6 +51,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.data.dataset.token_rows import labelled, parts
+from cartograd.data.decode import request_files
 from cartograd.data.decode.table import Table
 from cartograd.data.store import packages
 from cartograd.data.text import vocabularies
@@ -242,37 +242,6 @@ def _rows(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines() if line.strip()]
 
 
-def _lines(text: str) -> list[str]:
-    return [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-
-
-def _values(text: str) -> list[str]:
-    """The seeds of a file of PyRIT: `- value: TEXT`, which may go on in lines below."""
-    found = re.findall(r"^- value: (.*(?:\n    .*)*)", text, re.MULTILINE)
-    return [_unquoted(" ".join(one.split())) for one in found]
-
-
-def _asked(text: str) -> list[str]:
-    """The first lines of a file of conversations: `- - TEXT`."""
-    return [_unquoted(one.strip()) for one in re.findall(r"^- - (.*)$", text, re.MULTILINE)]
-
-
-def _unquoted(text: str) -> str:
-    """A text of YAML without its quotation marks."""
-    if len(text) > 1 and text[0] == text[-1] == "'":
-        return text[1:-1].replace("''", "'")
-    return text[1:-1].replace('\\"', '"') if len(text) > 1 and text[0] == text[-1] == '"' else text
-
-
-def _questions(text: str) -> list[str]:
-    rows = list(csv.reader(text.splitlines()))
-    head = next((number for number, row in enumerate(rows) if "question" in row), None)
-    if head is None:
-        raise UsageError("the file of FreshQA has no column question; expected the file as fetched")
-    at = rows[head].index("question")
-    return [row[at] for row in rows[head + 1 :] if len(row) > at]
-
-
 def _tasks(learned: bool) -> Callable[[str], list[str]]:
     """The English writing tasks of some fields, their first words."""
 
@@ -280,12 +249,12 @@ def _tasks(learned: bool) -> Callable[[str], list[str]]:
         kept = [
             row["query"] for row in _rows(text) if (row["domain1"] in LEARNED_FIELDS) == learned
         ]
-        return [_begun(one) for one in kept if sum(map(str.isascii, one)) > 0.98 * len(one)]
+        return [begun(one) for one in kept if sum(map(str.isascii, one)) > 0.98 * len(one)]
 
     return read
 
 
-def _begun(text: str) -> str:
+def begun(text: str, /) -> str:
     """The first words, up to the end of a sentence where one is near."""
     words = text.split()[:FIRST]
     ends = [at for at, word in enumerate(words) if at >= FIRST // 3 and word.endswith((".", "?"))]
@@ -299,11 +268,11 @@ COLLECTIONS: tuple[tuple[str, bool, str, bool, Callable[[str], list[str]]], ...]
     ("malicious_uses.jsonl", True, HARM, False, _prompts),
     ("discrimination.jsonl", True, HARM, False, _prompts),
     ("human_chatbox.jsonl", False, f"{HARM}, people of themselves", False, _told),
-    ("chatterbot", False, "ChatterBot", False, _asked),
+    ("chatterbot", False, "ChatterBot", False, request_files.asked),
     ("writing.jsonl", False, MEANT, False, _tasks(True)),
-    ("adv_bench.yaml", True, "AdvBench", True, _values),
-    ("harmbench.txt", True, "HarmBench", True, _lines),
-    ("fresh_qa.csv", False, "FreshQA", True, _questions),
+    ("adv_bench.yaml", True, "AdvBench", True, request_files.values),
+    ("harmbench.txt", True, "HarmBench", True, request_files.lines),
+    ("fresh_qa.csv", False, "FreshQA", True, request_files.questions),
     ("writing.jsonl", False, f"{MEANT}, other fields", True, _tasks(False)),
 )
 """File, label, collection, whether it is for the test, and how it is read."""
