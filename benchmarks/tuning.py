@@ -237,17 +237,17 @@ def _case(kind: str, peer: str, side: Callable[[Timer], list[float]], asked: flo
         "lora": f"{ROWS} texts of 32 to 160 tokens, of which the answer counts.",
         "dpo": f"{PAIRS} pairs of answers; the reference is the model without the adapter.",
     }[kind]
-    packed = {"packed, as shipped": partial(_ours, kind=kind, precision="auto", packed=True)}
+    ours = {
+        "cartograd, as shipped": partial(_ours, kind=kind, precision="auto"),
+        "cartograd, float32": partial(_ours, kind=kind, precision="float32"),
+    }
+    if kind == "lora":
+        ours["cartograd, packed"] = partial(_ours, kind=kind, precision="auto", packed=True)
     return Case(
         name={"lora": "LoRA", "dpo": "DPO with LoRA"}[kind],
         what=what,
         unit="step",
-        sides={
-            "cartograd, float32": partial(_ours, kind=kind, precision="float32"),
-            "cartograd, as shipped": partial(_ours, kind=kind, precision="auto"),
-        }
-        | (packed if kind == "lora" else {})
-        | {peer: side},
+        sides={**ours, peer: side},
         asked={peer: asked},
         tolerance=0.1,
         torchvision=True,
