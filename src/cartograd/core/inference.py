@@ -58,6 +58,18 @@ class SingleRow(Protocol):
 
 
 @runtime_checkable
+class SeveralRows(Protocol):
+    """A product that writes its answer for any number of rows where it is told."""
+
+    def several(self) -> Callable[[Tensor, Tensor], object] | None:
+        """What writes the product of rows into others, in float32, all without gaps.
+
+        It keeps no memory of its own. None where there is no such way.
+        """
+        ...
+
+
+@runtime_checkable
 class RoundedCache(Protocol):
     """A decoder that can keep its keys and values as whole numbers of eight bits."""
 

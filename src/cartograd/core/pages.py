@@ -21,9 +21,6 @@ from torch import Tensor
 PAGE_OUT = 21
 """MADV_PAGEOUT of Linux since 5.4, which loses nothing."""
 
-LARGE, COLLAPSE, PAGE = 14, 25, 1 << 21
-"""MADV_HUGEPAGE, MADV_COLLAPSE of Linux since 6.1, and the size of such a page."""
-
 DONT_NEED = 4
 """MADV_DONTNEED: as in the file again, which the system keeps as long as it has room."""
 
@@ -54,12 +51,6 @@ def trim() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def in_large_pages(tensor: Shaped[Tensor, "..."], /) -> None:
-    """Ask for large pages for a tensor in memory, which are sooner looked up; nothing in a file."""
-    if tensor.device.type == "cpu" and not _lies_in_file(tensor):
-        _advise(tensor, PAGE, LARGE, COLLAPSE)  # those to come, and those that are there
-
-
 def _lies_in_file(tensor: Tensor) -> bool:
     if tensor.device.type != "cpu":
         return False
@@ -69,7 +60,7 @@ def _lies_in_file(tensor: Tensor) -> bool:
 
 def _advise(tensor: Tensor, page: int, *what: int) -> None:
     """Tell the system about the whole pages of a tensor."""
-    advise = _madvise()
+    advise = madvise()
     first = -(-tensor.data_ptr() // page) * page
     last = (tensor.data_ptr() + tensor.nbytes) // page * page
     if advise is not None and last > first:
@@ -78,7 +69,8 @@ def _advise(tensor: Tensor, page: int, *what: int) -> None:
 
 
 @cache
-def _madvise() -> Any:
+def madvise() -> Any:
+    """What tells the system about pages; None where there is none."""
     with contextlib.suppress(OSError, AttributeError):
         return ctypes.CDLL("libc.so.6").madvise
     return None

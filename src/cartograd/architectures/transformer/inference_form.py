@@ -25,9 +25,11 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from cartograd.architectures.transformer import few_tokens
 from cartograd.architectures.transformer.attention import attend
 from cartograd.architectures.transformer.block import Block
 from cartograd.architectures.transformer.cache import Cache, CachedDecoder, check_length
+from cartograd.architectures.transformer.few_tokens import FewTokens, takes
 from cartograd.architectures.transformer.one_token import OneToken
 from cartograd.core.inference import Scoring, Stackable
 from cartograd.core.pages import give_back
@@ -78,12 +80,20 @@ class InferenceForm:
             len(self.layers), rows, self.groups, capacity, self.width, torch.float32,
             self.embedding.device, starts=starts,
         )  # fmt: skip
-        one = OneToken(self.layers, self.heads, self.groups, self.width, self.eps)
-        return CachedDecoder(partial(self._continued, one), cache, self._moved)
+        sizes = self.heads, self.groups, self.width, self.eps
+        one, few = OneToken(self.layers, *sizes), None
+        if self.embedding.is_cpu and few_tokens.exact():
+            few = FewTokens(self.layers, self.norm, *sizes)
+        return CachedDecoder(partial(self._continued, one, few), cache, self._moved)
 
     def _continued(
-        self, one: OneToken, tokens: Tensor, cache: Cache, last: bool
+        self, one: OneToken, few: FewTokens | None, tokens: Tensor, cache: Cache, last: bool
     ) -> Float[Tensor, "b t v"]:
+        if few is not None and tokens.shape[1] == 1 and not self._beyond(cache) and takes(cache):
+            x = F.embedding(tokens[:, 0], self.embedding)
+            return self.head(
+                few(x, self.turns[cache.positions(1)].view(-1, self.width // 2), cache)
+            )[:, None]
         if tokens.numel() == 1 and cache.starts is None and not self._beyond(cache):
             x = F.embedding(tokens[0], self.embedding)
             return self.head(

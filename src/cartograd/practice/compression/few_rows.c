@@ -103,8 +103,9 @@ INLINE void eights(
         const I *row = (const I *)(w + (i + a * far) * d * LANES + j * LANES);
         EACH(b, n) {
             const int32_t *from = (const int32_t *)(x + b * d + j);
+            I *other = n < 4 ? &odd[a][b] : &even[a][b]; /* many sums need no second one each */
             even[a][b] = dot4(even[a][b], (I){0} + from[0], row[0], 0);
-            odd[a][b] = dot4(odd[a][b], (I){0} + from[1], row[1], 0);
+            *other = dot4(*other, (I){0} + from[1], row[1], 0);
         }
     }
     EACH(a, m) EACH(b, n) {
@@ -137,7 +138,8 @@ INLINE void fours(
             EACH(b, n) {
                 const int32_t *from = (const int32_t *)(x + b * d + j);
                 low[a][b] = dot4(low[a][b], both & 0x0f0f0f0f, (I){0} + from[0], 1);
-                high[a][b] = dot4(high[a][b], (both >> 4) & 0x0f0f0f0f, (I){0} + from[1], 1);
+                I *other = n < 4 ? &high[a][b] : &low[a][b];
+                *other = dot4(*other, (both >> 4) & 0x0f0f0f0f, (I){0} + from[1], 1);
             }
         }
         EACH(a, m) {

@@ -175,6 +175,10 @@ class Compiled:
 
     def single(self) -> Callable[[Tensor, Tensor], object] | None:
         """The shorter way of a single row (`core.inference.SingleRow`)."""
+        return self.several()
+
+    def several(self) -> Callable[[Tensor, Tensor], object] | None:
+        """That of any number (`core.inference.SeveralRows`)."""
         return None if self.few is None else self.few.into
 
 

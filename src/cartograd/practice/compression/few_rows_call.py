@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int, Shaped, UInt8
 from torch import Tensor
 
-from cartograd.core.pages import in_large_pages
+from cartograd.core.large_pages import in_large_pages
 from cartograd.engine.device.c_library import c_library
 
 SOURCE = Path(__file__).with_name("few_rows.c")
@@ -44,8 +44,8 @@ class FewRows:
     ):  # fmt: skip
         parts = [part if part is None else part.contiguous() for part in (weight, scale, offset)]
         parts.append(None if bias is None else filled(bias.detach().float()))
+        parts = [part if part is None else in_large_pages(part) for part in parts]
         self.kept, (self.d2, self.d) = parts, shape
-        in_large_pages(weight)
         self.job = _Job(bits, self.d, self.d2, group, *map(_place, parts))
         self.at, self.call = ctypes.addressof(self.job), _call()
 

@@ -160,12 +160,16 @@ class GroupLinear(nn.Module):
         if self.one is None or self.simulates:
             return None
         if self.few is not None:
-            return self.few.into
+            return self.several()
         if self.packed is None:
             return None
         multiply, (numbers, table) = torch.ops.aten._weight_int4pack_mm_for_cpu.default, self.packed
         row, size = torch.empty(1, self.in_features, dtype=torch.bfloat16), self.group
         return lambda x, y: y.copy_(multiply(row.copy_(x), numbers, size, table))
+
+    def several(self) -> Callable[[Tensor, Tensor], object] | None:
+        """The same of any number of rows (`core.inference.SeveralRows`)."""
+        return None if self.few is None or self.one is not self.few else self.few.into
 
     def stacked(
         self, others: Sequence[nn.Module], order: Int[Tensor, " n"] | None, /

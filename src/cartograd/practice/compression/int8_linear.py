@@ -132,7 +132,7 @@ class Int8Linear(nn.Module):
         if self.one is None or self.simulates:
             return None
         if self.few is not None:
-            return self.few.into
+            return self.several()
         kernel, packed, seven = (
             torch.ops.quantized.linear_dynamic.default,
             self.packed,
@@ -142,6 +142,10 @@ class Int8Linear(nn.Module):
         if bias is None:
             return lambda x, y: y.copy_(kernel(x, packed, seven))
         return lambda x, y: torch.add(kernel(x, packed, seven), bias, out=y)
+
+    def several(self) -> Callable[[Tensor, Tensor], object] | None:
+        """The same of any number of rows (`core.inference.SeveralRows`)."""
+        return None if self.few is None or self.one is not self.few else self.few.into
 
     def stacked(
         self, others: Sequence[nn.Module], order: Int[Tensor, " n"] | None, /
