@@ -75,7 +75,7 @@ def test_numbers_at_an_odd_place_are_copied(kept):
 
 def test_pages_are_given_back_of_files_alone(kept, monkeypatch):
     asked = []
-    monkeypatch.setattr(pages, "_madvise", lambda: lambda *told: asked.append(told))
+    monkeypatch.setattr(pages, "madvise", lambda: lambda *told: asked.append(told))
     found = mapped_tensors(kept[1])
     give_back(torch.randn(300, 200))
     assert not asked
@@ -84,7 +84,7 @@ def test_pages_are_given_back_of_files_alone(kept, monkeypatch):
     assert first.value >= found["large"].data_ptr()
     assert first.value + size.value <= found["large"].data_ptr() + found["large"].nbytes
     assert advice == pages.PAGE_OUT
-    monkeypatch.setattr(pages, "_madvise", lambda: None)  # another system
+    monkeypatch.setattr(pages, "madvise", lambda: None)  # another system
     give_back(found["large"])
 
 
@@ -98,7 +98,7 @@ def test_what_was_only_read_is_let_go_and_read_again(kept):
 
 def test_memory_where_a_file_once_lay_is_left_alone(kept, monkeypatch):
     asked = []
-    monkeypatch.setattr(pages, "_madvise", lambda: lambda *told: asked.append(told))
+    monkeypatch.setattr(pages, "madvise", lambda: lambda *told: asked.append(told))
     found = mapped_tensors(kept[1])
     place = found["large"].untyped_storage().data_ptr()
     del found
