@@ -5,14 +5,17 @@ requests of AdvBench, HarmBench and FreshQA, and harmless ones with frightening 
 words and a logistic regression on TF-IDF learn from, and are asked, the same.
 """
 
+import json
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
 from acceptance.session import Outcome, Session
 from cartograd.apps.gate.classifier import Classifier
 from cartograd.apps.gate.gate import gate_of
+from cartograd.core.files import write_file
 from cartograd.data.sources.safety_prompts import Request, answers, look_alikes, requests
 from cartograd.practice.metrics.proportion import exact
 from cartograd.practice.metrics.roc_auc import roc_auc
@@ -67,7 +70,7 @@ def gate(session: Session, /) -> Outcome:
     texts = [one.text for one in asked] + look_alikes()
     truth = [one.harmful for one in asked]
     runs = [session.train(TRAIN, seed) for seed in session.seeds]
-    judged = [_by_gate(Classifier(run.folder), texts) for run in runs]
+    judged = [by_gate(run.folder, texts) for run in runs]
     found = [_figures(one, truth, asked) for one in judged]
     words, bag = (_figures(way(texts), truth, asked) for way in (_by_words, _by_tfidf))
     rules = gate_of("rules")
@@ -97,7 +100,7 @@ def gate(session: Session, /) -> Outcome:
             "area of harm against look-alikes": ", ".join(one.lines["apart"] for one in found),
             "recall of AdvBench": _each(found, "AdvBench"),
             "recall of HarmBench": _each(found, "HarmBench"),
-            "answers that people judged": _behind(Classifier(runs[0].folder)),
+            "answers that people judged": _behind(runs[0].folder),
             "TF-IDF with logistic regression": _line(bag),
             "a list of words": _line(words),
             "look-alikes that the package's rules refuse": str(by_rules),
@@ -123,15 +126,25 @@ NOTE = (
 )
 
 
-def _by_gate(classifier: Classifier, texts: list[str]) -> Judged:
-    scores = [classifier.score(text) for text in texts]
+def by_gate(folder: Path, texts: list[str], /) -> Judged:
+    """What a run finds; the scores are kept beside it, so that a row that was stopped goes on."""
+    classifier = Classifier(folder)
+    path = folder.parent / f"scores-{len(texts)}.json"
+    if not path.exists():
+        write_file(path, json.dumps([classifier.score(text) for text in texts]))
+    scores = json.loads(path.read_text())
     return Judged(scores, [score >= classifier.threshold for score in scores])
 
 
-def _behind(classifier: Classifier) -> str:
+def judged_answers() -> list[tuple[str, bool]]:
+    """Some of the answers that people judged."""
+    return answers()[::EVERY]
+
+
+def _behind(folder: Path) -> str:
     """What it finds among answers of language models; it has learned from requests alone."""
-    some = answers()[::EVERY]
-    refused = [classifier.score(text) >= classifier.threshold for text, _ in some]
+    some = judged_answers()
+    refused = by_gate(folder, [text for text, _ in some]).refused
     right = sum(said and harmful for said, (_, harmful) in zip(refused, some, strict=True))
     there = sum(harmful for _, harmful in some)
     return (
