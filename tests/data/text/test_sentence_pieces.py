@@ -10,7 +10,10 @@ import sentencepiece
 from cartograd.core.errors import UsageError
 from cartograd.data.gguf.reader import GGUF
 from cartograd.data.gguf.tokenizer import tokenizer_of
+from cartograd.data.gguf.tokenizer_back import values_of
+from cartograd.data.gguf.writer import write_gguf
 from cartograd.data.store import packages
+from cartograd.data.text.tokenizer import Tokenizer
 
 TEXT = [
     "The quick brown fox jumps over the lazy dog; the dog, being lazy, does not mind.",
@@ -128,3 +131,36 @@ def test_published_vocabularies_number_texts_as_llama_cpp_does(name):
 def test_headers_that_cannot_be_used_are_refused(tmp_path, theirs, change, told):
     with pytest.raises(UsageError, match=told):
         tokenizer_of(written(tmp_path / "toy.gguf", theirs, **change))
+
+
+@pytest.mark.law("gguf-file")
+@pytest.mark.parametrize("spaced", [True, False])
+def test_pieces_go_back_into_a_header(tmp_path, theirs, spaced):
+    """Written again, they are the same pieces of the same types, and cut texts the same."""
+    first = written(tmp_path / "toy.gguf", theirs, add_space_prefix=spaced)
+    ours = tokenizer_of(first)
+    again = GGUF(write_gguf(tmp_path / "again.gguf", values_of(ours, ours.vocabulary), {}))
+    for name in ("tokens", "token_type", "unknown_token_id", "model"):
+        assert again.values[f"tokenizer.ggml.{name}"] == first.values[f"tokenizer.ggml.{name}"]
+    back = tokenizer_of(again)
+    for text in TEXT + [pieces_and_noise(theirs, seed) for seed in range(50)]:
+        assert back.encode(text) == ours.encode(text)
+    assert back.to_json() == ours.to_json()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"normalizer": {"type": "NFKC"}}, "changes texts in a way that has no name in GGUF"),
+        ({"normalizer": None}, "changes texts in a way that has no name in GGUF"),
+        ({"model": {"merges": [["a", "b"]]}}, "joins pairs that no score of pieces says"),
+        ({"model": {"unk_token": None}}, "has no piece for what is unknown"),
+    ],
+)
+def test_pieces_that_cannot_be_said_are_refused(tmp_path, theirs, change, told):
+    ours = tokenizer_of(written(tmp_path / "toy.gguf", theirs))
+    document = dict(ours.document)
+    model = document["model"] | change.get("model", {})
+    other = Tokenizer(document | change | {"model": model}, **ours.settings)
+    with pytest.raises(UsageError, match=told):
+        values_of(other, other.vocabulary)

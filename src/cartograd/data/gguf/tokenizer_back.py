@@ -1,13 +1,14 @@
-"""A tokenizer as the header of a GGUF file: the way back from `tokenizer`, for byte-level BPE.
+"""A tokenizer as the header of a GGUF file: the way back from `tokenizer`.
 
-Other tokenizers (pieces of words, SentencePiece's) are refused: llama.cpp would read their words
-with rules of its own.
+Byte-level BPE and SentencePiece's can be said. Others (pieces of words) are refused: llama.cpp
+would read their words with rules of its own.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cartograd.core.errors import UsageError
+from cartograd.data.gguf.pieces_back import is_pieces, pieces_of
 from cartograd.data.gguf.tokenizer import CONTROL, ROLES, USER, WORDS
 from cartograd.data.text.published_files import published
 from cartograd.data.text.tokenizer import Tokenizer
@@ -21,7 +22,7 @@ def values_of(tokenizer: Tokenizer, rows: int, /) -> dict[str, Any]:
     """The values under `tokenizer.`.
 
     Args:
-        tokenizer: byte-level BPE, or bytes.
+        tokenizer: byte-level BPE, SentencePiece's, or bytes.
         rows: of the model's matrix; those beyond the vocabulary get tokens that nothing writes.
 
     Raises:
@@ -29,7 +30,12 @@ def values_of(tokenizer: Tokenizer, rows: int, /) -> dict[str, Any]:
     """
     document = published(tokenizer)
     model, numbers = document["model"], tokens_of(document)
-    words = _words(document)
+    pieces = is_pieces(document)
+    if pieces and None in (tokenizer.begin, tokenizer.end):
+        raise UsageError(
+            "its tokenizer has no tokens for begin and end, and llama.cpp takes 1 and 2"
+        )
+    words = "" if pieces else _words(document)
     named = {number: token for token, number in numbers.items()}
     tokens = [named.get(number, f"[PAD{number}]") for number in range(rows)]
     special = {one["content"]: one["special"] for one in document.get("added_tokens") or ()}
@@ -45,11 +51,13 @@ def values_of(tokenizer: Tokenizer, rows: int, /) -> dict[str, Any]:
     }  # fmt: skip
     turns = [number for number in sorted(tokenizer.stops) if number != tokenizer.end]
     ids |= {"eot_token_id": turns[0]} if turns else {}
-    merges = [one if isinstance(one, str) else " ".join(one) for one in model["merges"]]
-    said = {
-        "model": "gpt2", "pre": words, "tokens": tokens, "token_type": types, "merges": merges,
-        "add_bos_token": first, "add_eos_token": last, **ids,
-    }  # fmt: skip
+    around = {"add_bos_token": first, "add_eos_token": last}
+    if pieces:
+        said = pieces_of(document, tokens, types) | around | ids
+    else:
+        merges = [one if isinstance(one, str) else " ".join(one) for one in model["merges"]]
+        said = {"model": "gpt2", "pre": words, "tokens": tokens, "token_type": types}
+        said |= {"merges": merges} | around | ids
     found = {f"tokenizer.ggml.{key}": value for key, value in said.items()}
     return found | ({"tokenizer.chat_template": tokenizer.template} if tokenizer.template else {})
 
@@ -71,7 +79,7 @@ def _words(document: Mapping[str, Any]) -> str:
     if not plain or odd or not whole:
         raise UsageError(
             f"its tokenizer ({model.get('type')}) has no name in GGUF; expected byte-level BPE "
-            f"that cuts texts as one of {', '.join(WORDS)}, or bytes"
+            f"that cuts texts as one of {', '.join(WORDS)}, SentencePiece's, or bytes"
         )
     return "gpt-2" if "gpt-2" in whole else whole[0]
 

@@ -126,6 +126,8 @@ def _text(text: str) -> bytes:
 def _value(value: Any) -> bytes:
     if isinstance(value, list):
         kind, form = (8, "") if not value or isinstance(value[0], str) else (5, "i")
+        if value and isinstance(value[0], float):
+            kind, form = 6, "f"
         head = struct.pack("<IIQ", 9, kind, len(value))
         if kind == 8:
             return head + b"".join(map(_text, value))
