@@ -10,7 +10,7 @@ from cartograd.apps.verbs.predict import predict
 from cartograd.architectures.pretrained.hf import hf
 from cartograd.core.errors import UsageError
 from tests.architectures.pretrained.published_folders import change, write
-from tests.architectures.transformer.test_decoder_embedding import comparing
+from tests.architectures.transformer.test_decoder_embedding import comparing, embedding
 from tests.reference import Reference
 
 reference = Reference("sentence_transformers")
@@ -145,6 +145,13 @@ def test_a_decoder_without_these_tokens_compares_nothing(tmp_path):
 def test_what_compares_nothing_is_refused_by_name(tmp_path, kind, more, told):
     with pytest.raises(UsageError, match=told):
         hf(change(write(kind, tmp_path), **more))
+
+
+def test_a_model_that_embeds_compares_nothing(tmp_path):
+    folder = embedding(tmp_path)
+    assert not hf(folder).signature.input.pair
+    with pytest.raises(UsageError, match=r"compares=true, and .*modules\.json says that"):
+        hf(folder, compares=True)
 
 
 def test_one_text_is_no_pair(tmp_path):

@@ -118,6 +118,8 @@ def hf(
         )
     else:
         found = _whole(folder, base)
+    if compares and not found.signature.input.pair:
+        raise UsageError(f"compares=true, and {base / MODULES} says that the model embeds texts")
     return found if size is None else at_size(found, size, source=str(folder))
 
 
