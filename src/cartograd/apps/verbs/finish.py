@@ -168,7 +168,7 @@ def _write(
     test, train_part = plan.data.test, plan.data.train
     usual = train_part if plan.private is None else plan.data.valid  # whose numbers are told
     words = {key: item.value for key, item in plan.words().items() if item.value is not None}
-    if "adapter" in words:
+    if "adapter" in words and not compares(plan):  # whose base has no head to put it beside
         how = {"adapter": words["adapter"], "base": words["model"]}
         apart = partial(write_adapter, path / "adapter", plan.model, **how)
         _try("the writing of the adapter apart", "", apart)
