@@ -220,6 +220,7 @@ def _show_run(done: Any, json: bool, beat: bool = False) -> int:
             *([("yardstick", bundle.about["yardstick"])] if bundle.about.get("yardstick") else []),
             ("trained", f"{epochs}{best}{early}{skipped}"),
             ("run", str(done.folder)),
+            *_to_hold_against(done.folder, bundle.signature.output.task),
             *([("samples", str(film))] if film.exists() else []),
             *([("report", str(page))] if page.exists() else []),
         ]
@@ -227,3 +228,10 @@ def _show_run(done: Any, json: bool, beat: bool = False) -> int:
     if beat:
         gates.told(beaten)
     return failed
+
+
+def _to_hold_against(folder: Path, task: str | None) -> list[tuple[str, str]]:
+    """How to hear what a language model learned beside its weights, and what it forgot."""
+    if task != "next-token" or not (folder / "adapter").is_dir():
+        return []
+    return [("compare", f"cartograd evaluate {folder} --against before --plain PAGES.jsonl")]
