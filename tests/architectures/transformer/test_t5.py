@@ -157,6 +157,7 @@ def test_ranges_of_distance(both):
     ],
 )  # fmt: skip
 def test_counts(name, count):
+    """The paper's three; of FLAN, mT5 and the encoder by their published configurations."""
     with torch.device("meta"):
         assert sum(weight.numel() for weight in build(name).parameters()) == count
 
