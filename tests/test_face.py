@@ -227,6 +227,7 @@ OTHERS = {
 SHOWN = {"json", "lang", "out"}
 """How a command shows its result; in Python the result does, by `draw` and its fields."""
 
+REPORT = "a program is given a `Gate`, which keeps its report"
 ONLY_COMMAND = {
     "train": {
         "set": "each setting is a keyword",
@@ -249,13 +250,17 @@ ONLY_COMMAND = {
         **dict.fromkeys(
             ("tasks", "shots", "limit", "chat", "against", "seed"), "language models' exams: `sit`"
         ),
+        "plain": "is of `before_after`",
     },
     "diagnose": dict.fromkeys(("lengths", "depths", "trials", "window"), "is `diagnose_length`"),
-    "ask": dict.fromkeys(("length", "seed", "temperature"), "are `options` of `generate`"),
+    "ask": dict.fromkeys(("length", "seed", "temperature"), "are `options` of `generate`")
+    | {"gate_report": REPORT},
+    "serve": {"gate_report": REPORT},
     "predict": {"csv": "answers are dictionaries"},
     "replace": {"target": "is part of `data`: 'churn.csv,target=churn'"},
     "generate": dict.fromkeys(("top_k", "top_p", "repetition_penalty"), "all are in `samplers`")
-    | {"class": "is `condition`", "inpaint": "is the `picture` of `inpaint`"},
+    | {"class": "is `condition`", "inpaint": "is the `picture` of `inpaint`"}
+    | {"gate_report": REPORT},
     "claim": {"seed": "is `seeds=[3]`"},
     "runs compare": {"margin": "is in `margins`"},
     "explain": {"judge": "is `cartograd.explanation_quality`"}

@@ -127,7 +127,7 @@ def test_a_command_has_at_most_a_dozen_flags_and_json_among_them(name):
             "gate_report",
         },
         "diagnose": {"lengths", "depths", "trials", "window", "sinks", "precision"},
-        "evaluate": {"tasks", "shots", "limit", "chat", "against", "seed", "gate"},
+        "evaluate": {"tasks", "shots", "limit", "chat", "against", "seed", "gate", "plain"},
     }
     assert len(flags - more.get(name, set())) <= 12
     assert "json" in flags
@@ -302,6 +302,10 @@ def test_doctor_tells_what_is_there(cli_run):
         "int8 products": "integers, 7-bit inputs" if eight_bits() else FLOATS,
         "int8 convolutions": "integers, 7-bit inputs" if eight_bits() else FLOATS,
         "int4 weights": FLOATS,
+        "few rows, 32-bit weights": "torch's products",
+        "few rows, 8-bit weights": "torch's products",
+        "few rows, 4-bit weights": "torch's products",
+        "a token's step": "torch's calls",
     }
     for task, one in kernels.items():
         assert one["reason"]

@@ -45,6 +45,7 @@ def read_both(plain, paged, new):
             assert torch.equal(own[there], other[there])
 
 
+@pytest.mark.place("llm/long-context")
 @pytest.mark.parametrize("in_int8", [False, True])
 @pytest.mark.parametrize("seed", range(6))
 def test_whatever_is_done_it_holds_what_a_plain_cache_holds(seed, in_int8):
@@ -174,6 +175,7 @@ def begun(model, prompts, cache, length=24):
     return decoder, prompt, given.get("starts")
 
 
+@pytest.mark.place("llm/long-context")
 @pytest.mark.parametrize("kind", ["", "int8"])
 @pytest.mark.parametrize("name", ["gpt", "llama", "decoder", "quick", "quick decoder"])
 @torch.no_grad()

@@ -56,6 +56,7 @@ CARD = Card(
     evidence={
         "llm/instruct": (
             "test_held_out_questions_are_answered_better_than_before",
+            "test_before_after_and_what_was_forgotten_are_one_table",
             "acceptance:own-chats",
         ),
     },

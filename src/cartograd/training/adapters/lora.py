@@ -64,6 +64,7 @@ CARD = Card(
         "llm/lora": (
             "test_every_model_begins_as_it_was_and_is_merged_exactly",
             "test_so_many_numbers_learn_and_nothing_else_moves",
+            "test_llama_cpp_writes_the_same_from_the_file_of_a_tuned_model",
             "acceptance:lora-digits",
         ),
     },
