@@ -25,7 +25,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError
-from cartograd.core.pages import in_file, unread
+from cartograd.core.pages import in_file, trim, unread
 from cartograd.engine.files.aliases import with_aliases
 from cartograd.engine.files.tensor_files import TYPES
 
@@ -78,6 +78,7 @@ def leave(tensors: Mapping[str, Any], /) -> None:
     for tensor in tensors.values():
         if isinstance(tensor, Tensor):
             unread(tensor)
+    trim()  # what was only read to be parsed
 
 
 def _content(path: Path) -> mmap.mmap | np.ndarray:

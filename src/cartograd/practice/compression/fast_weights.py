@@ -51,8 +51,10 @@ def inference_form(model: Fusible, precision: str = "float32", /) -> Writer:
         raise unknown("number format", precision, [*FORMATS, "auto"])
     usual = tuple(name for name in MAKERS if name != "int4")
     names = usual if precision == "auto" else FORMATS[precision]
-    form = model.inference_form(MAKERS[quickest(names, model.largest_product())])
-    trim()  # of what was only made to be timed, or rounded
+    maker = MAKERS[quickest(names, model.largest_product())]
+    trim()  # what was only made to be timed
+    form = model.inference_form(maker)
+    trim()  # what was only made to be rounded
     return form
 
 
