@@ -62,7 +62,10 @@ CARD = Card(
             "test_what_the_card_tells_is_what_a_model_can",
         ),
     },
-    missing={"llm/limits": "the curves of a model within and beyond what it was trained on"},
+    missing={
+        "llm/limits": "a model that knows every size of its lessons on each seed (the row `limits` "
+        "shows curves within and beyond, and failed)"
+    },
     tiny={"examples": 40, "scratchpad": False},
 )
 

@@ -57,7 +57,10 @@ CARD = Card(
             "test_the_interval_holds_what_a_larger_run_reaches",
         ),
     },
-    missing={"llm/scaling": "a row of own runs with a larger one predicted"},
+    missing={
+        "llm/scaling": "a larger run within the interval on every seed (the row `scaling-laws` of "
+        "own runs failed: two of three)"
+    },
 )
 
 LEAST = 6
