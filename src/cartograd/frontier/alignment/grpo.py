@@ -79,6 +79,7 @@ CARD = Card(
             "test_the_count_of_a_letter_rises_threefold_at_bounded_divergence",
             "test_the_best_of_n_is_as_good_as_order_statistics_say",
             "test_the_best_of_several_is_one_of_them_and_none_is_better",
+            "acceptance:reward-hacking",
         ),
     },
     tiny={"reward": "letter-4", "generations": 4, "length": 4},
