@@ -74,7 +74,7 @@ def preferences_smollm2(session: Session, /) -> Outcome:
             "answer that says nothing, of about as many letters. Held-out pairs have other words "
             "and other empty answers. CPU seconds are of the training by the functions behind the "
             "command, without the files that it writes at the end.",
-            f"Seeds {AFTER} up: of seeds 0 to 2, with the same training and bounds, the row failed, "
+            f"Seeds {AFTER} up: of seeds 0 to 2, by the same training and bounds, the row failed, "
             "as one stood at the bound itself, and rounding put it below. Pairs are counted now.",
             *([FEWER.format(len(pairs), len(SEEDS))] if len(pairs) < len(SEEDS) else []),
         ],
