@@ -86,7 +86,7 @@ CARD = Card(
             "test_what_passes_is_what_would_be_written_without",
         ),
     },
-    missing={"llm/safety": "precision and recall of a learned gate, as a row"},
+    missing={"llm/safety": "a learned gate whose precision is 85 % at every seed"},
 )
 
 LABELS = ("harmless", "harmful")
