@@ -67,9 +67,9 @@ CARD = Card(
         "llm/rlhf": (
             "test_sampled_comparisons_lead_to_the_analytic_optimum",
             "test_the_reference_of_an_adapter_is_the_model_without_it",
+            "acceptance:preferences-smollm2",
         ),
     },
-    missing={"llm/rlhf": "a published model's accuracy on held-out pairs"},
     settings={"optimizer": "adamw:lr=1e-4", "epochs": 3},
     logs={"accuracy": "higher", "margin": "higher", "kl": "lower"},
 )
