@@ -42,9 +42,9 @@ class FewRows:
         self, bits: int, weight: Tensor, shape: tuple[int, int], /, *, scale: Tensor | None = None,
         offset: Tensor | None = None, bias: Tensor | None = None, group: int = 1,
     ):  # fmt: skip
-        parts = [part if part is None else part.contiguous() for part in (weight, scale, offset)]
-        parts.append(None if bias is None else filled(bias.detach().float()))
-        parts = [part if part is None else in_large_pages(part) for part in parts]
+        more = None if bias is None else filled(bias.detach().float())
+        given = (weight, scale, offset, more)
+        parts = [None if part is None else in_large_pages(part).contiguous() for part in given]
         self.kept, (self.d2, self.d) = parts, shape
         self.job = _Job(bits, self.d, self.d2, group, *map(_place, parts))
         self.at, self.call = ctypes.addressof(self.job), _call()
@@ -112,12 +112,13 @@ def four(
 def blocks(weight: Shaped[Tensor, "d2 d"], columns: int, /) -> Shaped[Tensor, "n1 n2 n3 n4"]:
     """A weight in blocks of `lanes` rows, so many columns at a time; what is missing is 0."""
     whole = filled(weight).unflatten(0, (-1, lanes())).unflatten(2, (-1, columns))
-    return whole.transpose(1, 2).contiguous()
+    return whole.transpose(1, 2)  # copied where it is kept
 
 
 def filled(rows: Shaped[Tensor, "d2 ..."], /) -> Shaped[Tensor, "n ..."]:
     """Rows, and as many of zeros as fill the last block up."""
-    return torch.cat([rows, rows.new_zeros(-len(rows) % lanes(), *rows.shape[1:])])
+    missing = -len(rows) % lanes()
+    return torch.cat([rows, rows.new_zeros(missing, *rows.shape[1:])]) if missing else rows
 
 
 def lanes() -> int:
