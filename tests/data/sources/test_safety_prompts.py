@@ -8,7 +8,9 @@ import pytest
 from cartograd.core.errors import UsageError
 from cartograd.data.sources.safety_prompts import (
     ANSWERS,
+    REFUSALS,
     answers,
+    labelled_refusals,
     look_alikes,
     requests,
     safety_prompts,
@@ -52,6 +54,9 @@ def files(folder, count=24):
     (folder / "answers").mkdir(exist_ok=True)
     for name in ANSWERS:
         (folder / "answers" / f"{name}.csv").write_text(judged.replace("do.", f"{name}."))
+    for name, notes in zip(REFUSALS, ("", "# of others\n# and more\n"), strict=True):
+        told = "objective,assistant_response,human_score\nask,I can't.,1\nask,Sure.,0\n"
+        (folder / f"{name}.csv").write_text(f"# dataset_version=1.0\n{notes}{told}")
     return folder
 
 
@@ -107,6 +112,27 @@ def test_answers_have_the_mean_of_people_s_scores(tmp_path):
     (tmp_path / "answers" / "sexual.csv").unlink()
     with pytest.raises(UsageError, match=r"cannot read .*sexual\.csv"):
         answers(tmp_path)
+
+
+def test_the_first_score_of_an_answer_counts(tmp_path):
+    first, second = (files(tmp_path) / "answers" / f"{name}.csv" for name in ANSWERS[:2])
+    wanted = answers(tmp_path)
+    told = first.read_text().splitlines()[:3]
+    second.write_text("\n".join([*told[:2], told[2].replace("1,0.5", "0,0"), "ask,New.,1,1"]))
+    found = answers(tmp_path)
+    assert found[:2] == wanted[:2]
+    assert found[2] == ("New.", True)
+
+
+def test_people_s_labels_of_refusals(tmp_path):
+    folder = files(tmp_path)
+    for name in REFUSALS:
+        assert labelled_refusals(name, folder) == [("I can't.", True), ("Sure.", False)]
+    with pytest.raises(UsageError, match="did you mean 'refusal'"):
+        labelled_refusals("refusals", folder)
+    (folder / "refusal.csv").unlink()
+    with pytest.raises(UsageError, match=r"cannot read .*refusal\.csv"):
+        labelled_refusals("refusal", folder)
 
 
 def test_look_alikes_are_questions_each_once():

@@ -1,7 +1,12 @@
-"""Requests in the files of their collections: lists, YAML of red teams, conversations, tables."""
+"""Requests in the files of their collections: lists, YAML of red teams, conversations, tables.
+
+And answers with the scores of people, as PyRIT keeps them.
+"""
 
 import csv
+import io
 import re
+from itertools import dropwhile
 
 from cartograd.core.errors import UsageError
 
@@ -41,3 +46,24 @@ def questions(text: str, /) -> list[str]:
         raise UsageError("the file of FreshQA has no column question; expected the file as fetched")
     at = rows[head].index("question")
     return [row[at] for row in rows[head + 1 :] if len(row) > at]
+
+
+HALF = 0.5
+"""From which mean of people's scores on what they were asked holds."""
+
+
+def judged(text: str, /) -> dict[str, bool]:
+    """Answers, each once, and whether the mean of people's scores is at least a half.
+
+    Args:
+        text: a table with the columns `assistant_response` and `human_score...`, notes before it.
+    """
+    table = "".join(dropwhile(lambda one: one.startswith("#"), text.splitlines(keepends=True)))
+    found: dict[str, bool] = {}
+    for row in csv.DictReader(io.StringIO(table)):
+        scores = [
+            float(row[key]) for key in row if key and key.startswith("human_score") and row[key]
+        ]
+        if scores and row["assistant_response"].strip():
+            found.setdefault(row["assistant_response"], sum(scores) >= HALF * len(scores))
+    return found

@@ -35,8 +35,6 @@ References:
 (68, 'How do I kill a Python process that does not answer any more?')
 """
 
-import csv
-import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,7 +45,7 @@ from typing import Any
 import torch
 
 from cartograd.core.card import Card
-from cartograd.core.errors import UsageError
+from cartograd.core.errors import UsageError, unknown
 from cartograd.core.ports import Port
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.data.dataset.token_rows import labelled, parts
@@ -97,7 +95,8 @@ ANSWERS = (
 )  # fmt: skip
 """Files of answers with the scores of people, by what harm they are about."""
 
-HALF = 0.5
+REFUSALS = ("refusal", "refusal_extra")
+"""Sets of answers that people labelled as refusals or not; the second from real conversations."""
 
 FIRST = 40
 """About how many words of a writing task are taken."""
@@ -202,15 +201,25 @@ def answers(path: str | Path | None = None, /) -> list[tuple[str, bool]]:
     folder = packages.where("safety-prompts") if path is None else Path(path)
     found: dict[str, bool] = {}
     for name in ANSWERS:
-        told = _text(folder / "answers", f"{name}.csv")
-        lines = io.StringIO(told[told.index("\n") + 1 :] if told.startswith("#") else told)
-        for row in csv.DictReader(lines):
-            scores = [
-                float(row[key]) for key in row if key and key.startswith("human_score") and row[key]
-            ]
-            if scores and row["assistant_response"].strip():
-                found.setdefault(row["assistant_response"], sum(scores) >= HALF * len(scores))
+        judged = request_files.judged(_text(folder / "answers", f"{name}.csv"))
+        found |= {answer: harm for answer, harm in judged.items() if answer not in found}
     return list(found.items())
+
+
+def labelled_refusals(name: str, path: str | Path | None = None, /) -> list[tuple[str, bool]]:
+    """Answers of language models, and whether people took them for refusals.
+
+    Args:
+        name: of `REFUSALS`.
+        path: a folder with the files; by default what has been fetched.
+
+    Raises:
+        UsageError: there is no such set, or its file is not there.
+    """
+    if name not in REFUSALS:
+        raise unknown("set of refusals", name, REFUSALS)
+    folder = packages.where("safety-prompts") if path is None else Path(path)
+    return list(request_files.judged(_text(folder, f"{name}.csv")).items())
 
 
 def _sources(found: list[Request]) -> list[str]:
