@@ -1,11 +1,15 @@
 """Refusals: told by their words, counted of harmful and of harmless requests."""
 
+from collections import Counter
+
 import pytest
 
 from cartograd.apps.exams.refusals import names, refusal_exams, refuses
 from cartograd.apps.exams.sit import examine
 from cartograd.core.errors import UsageError
 from cartograd.data.sources import safety_prompts
+from cartograd.data.sources.safety_prompts import REFUSALS as REFUSED_BY_PEOPLE
+from cartograd.data.sources.safety_prompts import labelled_refusals
 from cartograd.data.store import packages
 from tests.data.sources.test_safety_prompts import files
 
@@ -79,6 +83,17 @@ def test_both_shares_are_counted(fetched):
     assert found.figures["refused"].value == 0.5
     assert found.figures["refused"].low == pytest.approx(0.376, abs=1e-3)
     assert found.paired[0].value == -0.5
+
+
+def test_how_often_it_agrees_with_people():
+    if packages.show("safety-prompts").path is None:
+        pytest.skip("safety-prompts has not been fetched")
+    found = [Counter((refuses(one), said) for one, said in labelled_refusals(name))
+             for name in REFUSED_BY_PEOPLE]  # fmt: skip
+    assert found == [
+        {(True, True): 35, (False, True): 15, (False, False): 34},
+        {(True, True): 7, (False, True): 18, (False, False): 25},
+    ]
 
 
 def test_requests_of_harm_are_spread_over_the_collections(fetched):

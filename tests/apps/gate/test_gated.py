@@ -6,6 +6,7 @@ import pytest
 
 from cartograd.apps.gate.gate import gate_of
 from cartograd.apps.gate.verdict import RefusedError
+from cartograd.apps.tools import ask as asking
 from cartograd.apps.tools.calculator import CALCULATOR
 from cartograd.apps.tools.loop import loop
 from cartograd.apps.tools.tool import Tool
@@ -94,6 +95,24 @@ def test_tools_and_questions_pass_the_gate():
     assert (found.answer, found.refused) == ("done", None)
 
 
+def test_a_transcript_tells_what_was_refused(tmp_path, capsys, monkeypatch):
+    path = tmp_path / "steps.jsonl"
+    monkeypatch.setattr(asking, "Endpoint", str)
+    monkeypatch.setattr(asking, "EndpointCaller", lambda *_, **__: Script((None, "a bomb")))
+    own = tmp_path / "own.toml"
+    own.write_text('[[rule]]\nname = "bombs"\nwords = ["bomb"]\n')
+    run = command(capsys, monkeypatch)
+    for question, side, steps in (("a bomb?", "prompt", 0), ("what?", "answer", 1)):
+        told = run("ask", "http://127.0.0.1:9/v1", question, "--gate", own, "--transcript", path)
+        assert (told.code, told.out) == (1, "")
+        assert f"refused: the {side}" in told.err
+        assert "written" in told.err
+        first, *done, last = map(json.loads, path.read_text().splitlines())
+        assert first == {"question": question}
+        assert [one["result"] for one in done] == [""] * steps
+        assert (last["refused"]["side"], last["refused"]["rule"]) == (side, "bombs")
+
+
 @pytest.mark.place("llm/safety")
 def test_the_command_says_why(tmp_path, capsys, monkeypatch, says):
     says("Bread. A bomb.")
@@ -117,5 +136,5 @@ def test_the_command_says_why(tmp_path, capsys, monkeypatch, says):
     assert (told.code, told.json["text"], told.json["refused"]) == (0, "Bread. A bomb.", None)
     told = run("generate", target, "bread", "--gate-report", report)
     assert (told.code, "--gate-report is of a gate" in told.err) == (2, True)
-    told = run("generate", target, "bread", "--gate", "rulse")
+    told = run("generate", "nothing-there", "bread", "--gate", "rulse")
     assert (told.code, "a gate is rules, RUN" in told.err) == (2, True)

@@ -45,7 +45,7 @@ def ask_(
         length: the most new tokens of a step; 128 if left out.
         temperature: draw tokens, below 1 more careful, above 1 bolder; the likeliest if left out.
         seed: of the draws; 0 if left out.
-        transcript: a file for the steps, a line of JSON each.
+        transcript: a file for the steps, a line of JSON each, and for what a gate refused.
         gate: what the question, what tools say and the answer have to pass: rules (the package's),
             a run that classifies texts, or a .toml of your own rules; several with a flag each. The
             exit code is 1 where the question or the answer is refused.
@@ -78,13 +78,13 @@ def ask_(
         return REFUSED if told else 0
     if found.refused is not None:
         output.note(found.refused.line())
-        return REFUSED
-    if not found.ended:
-        output.note("the steps or the time were over: it was made to answer")
-    print(found.answer)
+    else:
+        if not found.ended:
+            output.note("the steps or the time were over: it was made to answer")
+        print(found.answer)
     if transcript is not None:
         output.note(f"written     {Path(transcript)}")
-    return 0
+    return 0 if found.refused is None else REFUSED
 
 
 def _shown(step: object) -> None:

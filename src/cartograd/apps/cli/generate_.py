@@ -163,6 +163,7 @@ def generate_(
         check_sources(
             [prompt], ("--length", "--sampler", "--temperature", "--seed", "--json", "--help")
         )
+    guard = gate_from(gate, gate_report)
     text = sys.stdin.read() if prompt == "-" else prompt
     model = as_signed(target)
     if text is None or model.signature.draws:
@@ -187,7 +188,7 @@ def generate_(
         precision=precision, cache=cache, count=1 if count is None else count,
         seed=0 if (chain or several) and seed is None else seed, best_of=best_of, reward=reward,
         window=window, sinks=4 if sinks is None else sinks, prefill_chunk=prefill_chunk,
-        schema=schema, grammar=grammar, pattern=pattern, gate=gate_from(gate, gate_report),
+        schema=schema, grammar=grammar, pattern=pattern, gate=guard,
     )  # fmt: skip
 
 

@@ -31,7 +31,7 @@ def serve_(
             is a model of that name in chats, and the weights are in memory once.
         gate: of a language model: what chats and their answers have to pass: rules (the package's),
             a run that classifies texts, or a .toml of your own rules; several with a flag each.
-            What is refused is answered with finish_reason content_filter.
+            What is refused is answered with finish_reason content_filter; /predict is closed.
         gate_report: a file for what the gate says of each text it looks at, with its score; a line
             of JSON each.
         host: the address to listen on; the default is reached from this machine alone.
@@ -39,13 +39,15 @@ def serve_(
         json: print one object with the address once requests are answered.
     """
     from cartograd.apps import server
+    from cartograd.apps.server.app import COMPLETIONS
     from cartograd.apps.verbs.shared_base import named
 
     def started(url: str) -> None:
+        verb, path = ("predict", "/predict") if guard is None else ("chat", COMPLETIONS)
         if json:
-            output.emit({"url": url, "predict": f"{url}/predict", "adapters": list(found)})
+            output.emit({"url": url, verb: url + path, "adapters": list(found)})
         else:
-            print(f"{target} answers at {url}/predict (Ctrl-C ends it)")
+            print(f"{target} answers at {url}{path} (Ctrl-C ends it)")
         sys.stdout.flush()
 
     found = named([word for text in adapters for word in text.split(",") if word])

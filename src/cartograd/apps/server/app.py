@@ -40,7 +40,8 @@ class Routes:
 
     async def index(self, _: Request) -> Response:
         """The list of routes."""
-        links = {"predict": "/predict", "signature": "/signature", "health": "/health"}
+        links = {} if self.gated else {"predict": "/predict"}
+        links |= {"signature": "/signature", "health": "/health"}
         links |= {"generate": "/generate"} if self.draws else {}
         links |= {"chat": COMPLETIONS, "models": MODELS} if self.chats else {}
         signature = self.served.signature
@@ -51,7 +52,7 @@ class Routes:
                 "model": self.served.identity(),
                 "inputs": inputs,
                 "outputs": outputs,
-                "accepts": accepts(signature.input),
+                "accepts": [] if self.gated else accepts(signature.input),
                 "keys": list(KEYS),
                 "generate keys": list(generate.KEYS) if self.draws else [],
                 "links": links,
@@ -63,6 +64,11 @@ class Routes:
     def draws(self) -> bool:
         """Whether the model is one of examples, which may draw some."""
         return self.served.signature.target == "example"
+
+    @property
+    def gated(self) -> bool:
+        """Whether a gate stands before the model, which then answers chats alone."""
+        return self.chats is not None and self.chats.gate is not None
 
     async def generate(self, request: Request) -> Response:
         """Examples that the model draws: numbers, or a PNG where the client accepts that."""
@@ -100,6 +106,8 @@ class Routes:
 
     async def predict(self, request: Request) -> Response:
         """An answer for each example of the request."""
+        if self.gated:
+            raise RefusalError(403, f"{self.served.name} is behind a gate; ask POST {COMPLETIONS}")
         kind = self._kind(request)
         body = await received(request, self.limits)
         answers = await anyio.to_thread.run_sync(self._predict, kind, body, limiter=self.turn)

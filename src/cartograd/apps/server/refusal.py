@@ -11,8 +11,8 @@ class RefusalError(Exception):
     """A request that cannot be answered.
 
     Args:
-        status: the HTTP status: 400 not JSON, 408 too slow, 413 too large, 415 of another kind,
-            422 of the right kind with the wrong content.
+        status: the HTTP status: 400 not JSON, 403 behind a gate, 408 too slow, 413 too large,
+            415 of another kind, 422 of the right kind with the wrong content.
         message: what happened; what was expected; how to mend it.
     """
 

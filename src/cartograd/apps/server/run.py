@@ -145,13 +145,15 @@ def _server(
 ) -> "uvicorn.Server":
     import uvicorn
 
+    from cartograd.apps.gate.gate import gate_of
     from cartograd.apps.server.app import application
     from cartograd.apps.server.load import chatting, load
 
-    url, served = address(listener), load(target)
+    url, guard = address(listener), None if gate is None else gate_of(gate)
+    served = load(target)  # after the gate, of which less is read
     app = application(
         served,
-        chats=chatting(served, adapters or {}, gate=gate),
+        chats=chatting(served, adapters or {}, gate=guard),
         limits=limits,
         started=lambda: started(url) if started else None,
     )

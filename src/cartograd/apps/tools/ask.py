@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cartograd.apps.gate.gate import gate_of
+from cartograd.apps.gate.verdict import Verdict
 from cartograd.apps.load.endpoint import Endpoint, is_endpoint
 from cartograd.apps.load.target import Target
 from cartograd.apps.load.writing import Writing
@@ -53,7 +54,8 @@ def ask(
         steps: most calls and answers; in the last one it can only answer.
         seconds: after which it has to answer; any number if not given.
         tool_choice: "auto", or "required": it has to call a tool first.
-        transcript: a file that each step is written to, as a line of JSON.
+        transcript: a file that each step is written to, as a line of JSON, and at the end why the
+            question or the answer was refused, if it was.
         seen: is told each step when it is over.
         gate: what the question, what tools say and the answer have to pass: `rules`, a run that
             classifies texts, a file of rules, several of these, or a `Gate`.
@@ -75,11 +77,14 @@ def ask(
         caller = OwnCaller(target, **options)
     else:
         caller = OwnCaller(Writing(target), **options)
-    told = partial(_told, list[Step](), transcript, seen, question)
-    return loop(
-        caller, question, ready, steps=steps, seconds=seconds, tool_choice=tool_choice, seen=told,
-        gate=guard,
+    kept = partial(_kept, transcript, question)
+    found = loop(
+        caller, question, ready, steps=steps, seconds=seconds, tool_choice=tool_choice, gate=guard,
+        seen=partial(_told, list[Step](), kept, seen),
     )  # fmt: skip
+    if found.refused is not None:
+        kept(found.steps, found.refused)
+    return found
 
 
 def tool_of(given: Given, /) -> Tool:
@@ -107,15 +112,26 @@ def tool_of(given: Given, /) -> Tool:
 
 def _told(
     done: list[Step],
-    transcript: str | Path | None,
+    kept: Callable[[Sequence[Step]], object],
     seen: Callable[[Step], object] | None,
-    question: str,
     step: Step,
 ) -> None:
     """Keep a step in the transcript, which is whole after each, and tell it."""
     done.append(step)
-    if transcript is not None:
-        lines = [{"question": question}, *map(asdict, done)]
-        write_file(transcript, "".join(f"{json.dumps(one, ensure_ascii=False)}\n" for one in lines))
+    kept(done)
     if seen is not None:
         seen(step)
+
+
+def _kept(
+    transcript: str | Path | None,
+    question: str,
+    done: Sequence[Step],
+    refused: Verdict | None = None,
+) -> None:
+    """Write the transcript, if there is to be one: the question, the steps, and what refused."""
+    if transcript is None:
+        return
+    lines = [{"question": question}, *map(asdict, done)]
+    lines += [] if refused is None else [{"refused": refused.to_json()}]
+    write_file(transcript, "".join(f"{json.dumps(one, ensure_ascii=False)}\n" for one in lines))
