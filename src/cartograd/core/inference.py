@@ -87,17 +87,22 @@ class PagedCache(Protocol):
         ...
 
 
+Lengths = Sequence[int | tuple[int, ...]]
+"""How many tokens each text has, or how many a beginning has and each text that goes on from it."""
+
+
 @runtime_checkable
 class Packs(Protocol):
     """A model that reads texts one after the other in one row, none of which sees another."""
 
     def packed(
-        self, tokens: Int[Tensor, " n"], lengths: Sequence[int], at: Int[Tensor, " m"], /
+        self, tokens: Int[Tensor, " n"], lengths: Lengths, at: Int[Tensor, " m"], /
     ) -> Float[Tensor, "m v"]:
         """Logits after some of the tokens.
 
         Args:
-            tokens: of all texts.
+            tokens: of all texts; what several texts begin with stands once, before these, and is
+                answered as a text by itself.
             lengths: how many each has.
             at: the places of those whose logits are asked: of the others none are made.
         """

@@ -32,3 +32,31 @@ def packed_logits(
     counts = [count for count in lengths(labels, ignored).tolist() if count]
     within = torch.arange(labels.shape[1], device=labels.device) < lengths(labels, ignored)[:, None]
     return reads.packed(tokens[within], counts, (labels[within] != ignored).nonzero()[:, 0])
+
+
+def packed_answers(
+    reads: Packs, tokens: Int[Tensor, "b t"], labels: Int[Tensor, "b t"], ignored: int, each: int, /
+) -> Float[Tensor, "n v"]:
+    """As `packed_logits`, of answers whose prompt is read once for all of them.
+
+    The last token of a prompt is read with each answer, whose first token is told after it.
+
+    Args:
+        reads: of texts in one row.
+        tokens: of prompts and answers, of which so many have the same prompt, one after another.
+        labels: of the next tokens, of each answer without a gap.
+        ignored: the label of a position that does not count.
+        each: answers to a prompt.
+    """
+    stems = (labels != ignored).int().argmax(1).tolist()
+    ends = lengths(labels, ignored).tolist()
+    counts, row, answers = list[int | tuple[int, ...]](), list[Tensor](), list[bool]()
+    for first in range(0, len(tokens), each):
+        stem, own = stems[first], ends[first : first + each]
+        said = [end - stem for end in own]
+        counts += [(stem, *said)] if stem else said
+        row.append(tokens[first, :stem])
+        row += [tokens[first + number, stem:end] for number, end in enumerate(own)]
+        answers += [False] * stem + [True] * sum(said)
+    at = torch.tensor(answers, device=tokens.device).nonzero()[:, 0]
+    return reads.packed(torch.cat(row), counts, at)

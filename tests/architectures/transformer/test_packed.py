@@ -1,4 +1,4 @@
-"""Texts in one row are answered as each alone; with adapters beside, windows and groups."""
+"""Texts in one row are answered as each alone, also where they begin alike and share that."""
 
 import pytest
 import torch
@@ -26,6 +26,7 @@ def test_packed_is_alone(more, adapted):
         for _, _, change in changes(model):
             torch.nn.init.normal_(change.up)
     same_as_alone(model)
+    shared_as_apart(model)
 
 
 def same_as_alone(model):
@@ -34,6 +35,11 @@ def same_as_alone(model):
     at = torch.arange(0, sum(LENGTHS), 2)  # some of the places are asked
     together = model.packed(torch.cat(texts), LENGTHS, at)
     alone = torch.cat([model(text[None])[0] for text in texts])[at]
+    same(model, together, alone)
+
+
+def same(model, together, alone):
+    """The same logits, and the same gradients of a number made of them."""
     torch.testing.assert_close(together, alone, rtol=1e-10, atol=1e-10)
     weights = [one for one in model.parameters() if one.requires_grad]
     unused = {"allow_unused": True, "materialize_grads": True}  # an expert that nothing chose
@@ -43,6 +49,27 @@ def same_as_alone(model):
         strict=True,
     ):
         torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
+
+
+def shared_as_apart(model):
+    """Texts that begin alike, read with what they begin with once, and each by itself."""
+    stems, branches = [torch.randint(19, (n,)) for n in (1, 5)], ([2, 1], [4, 1, 3])
+    row, whole, lengths = [], [], []
+    for stem, own in zip(stems, branches, strict=True):
+        later = [torch.randint(19, (n,)) for n in own]
+        row += [stem, *later]
+        whole += [torch.cat([stem, one]) for one in later]
+        lengths.append((len(stem), *own))
+    alone = torch.randint(19, (6,))
+    row.append(alone), whole.append(alone), lengths.append(6)
+    together = model.packed(torch.cat(row), lengths, torch.arange(sum(map(len, row))))
+    each = [model(text[None])[0] for text in whole]
+    begun = [model(stem[None])[0] for stem in stems]
+    expected = torch.cat(
+        [begun[0], *(one[1:] for one in each[:2]), begun[1], *(one[5:] for one in each[2:5]),
+         each[5]]
+    )  # fmt: skip
+    same(model, together, expected)
 
 
 FAMILIES = {
@@ -70,6 +97,7 @@ def test_packed_is_alone_in_every_family(family):
         for weight in model.parameters():  # so that positions, caps and sinks matter
             weight.add_(0.2 * torch.randn_like(weight))
     same_as_alone(model)
+    shared_as_apart(model)
 
 
 @pytest.mark.law("gpt")
@@ -78,12 +106,16 @@ def test_packed_is_alone_in_every_family(family):
 def test_packed_is_alone_in_a_gpt(positions, order):
     torch.manual_seed(0)
     sizes = {"vocabulary": 19, "dim": 12, "depth": 2, "heads": 2, "context": 12, "dropout": 0.0}
-    same_as_alone(GPT(**sizes, positions=positions, order=order).double())
+    model = GPT(**sizes, positions=positions, order=order).double()
+    same_as_alone(model)
+    shared_as_apart(model)
 
 
 def test_a_text_that_is_too_long_is_refused():
     with pytest.raises(UsageError, match="13 tokens are more than this model's context of 12"):
         LLaMA(**SIZES).packed(torch.zeros(14, dtype=torch.int64), [13, 1], torch.arange(14))
+    with pytest.raises(UsageError, match="13 tokens are more than this model's context of 12"):
+        LLaMA(**SIZES).packed(torch.zeros(14, dtype=torch.int64), [(10, 3, 1)], torch.arange(14))
     with pytest.raises(UsageError, match="13 tokens are more than this model's context of 12"):
         Decoder(**SIZES).packed(torch.zeros(14, dtype=torch.int64), [13, 1], torch.arange(14))
     with pytest.raises(UsageError, match="13 tokens are more than the 12 that this model can see"):

@@ -57,6 +57,32 @@ def test_what_was_drawn_is_as_likely_when_it_is_learned():
                 torch.testing.assert_close(now[row, place], expected, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.law("grpo")
+@pytest.mark.parametrize("spec", [
+    "gpt:vocabulary=9,context=16,dim=8,heads=2,depth=2,positions=alibi",
+    "llama:vocabulary=9,context=16,dim=8,heads=2,depth=2,ffn_dim=12,window=3",
+    "decoder:vocabulary=9,context=16,dim=8,heads=2,kv_heads=1,head_dim=4,depth=2,ffn_dim=12",
+])  # fmt: skip
+def test_a_prompt_that_is_read_once_changes_no_likelihood_and_no_gradient(spec):
+    torch.manual_seed(0)
+    model = build(spec).double().eval()
+    found = drawn(model, [[1, 2, 3, 5], [4], [6, 7]], generations=3, length=4, seed=3)
+    # Of the first prompt one answer ends at once, and another is shorter than the rest.
+    found.labels[0, 4:], found.labels[1, 5:] = -100, -100
+    once = tokens_of(model, found)
+    logits, mask = model(found.tokens), found.mask
+    every = logits.log_softmax(-1).gather(2, found.labels.clamp(min=0)[..., None])[..., 0]
+    own = every.where(mask, every.new_zeros(()))
+    torch.testing.assert_close(once, own, rtol=1e-10, atol=1e-10)
+    weight = torch.randn(mask.shape, dtype=torch.float64)
+    for one, other in zip(
+        torch.autograd.grad((once * weight).sum(), model.parameters()),
+        torch.autograd.grad((own * weight).sum(), model.parameters()),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
+
+
 def test_prompts_end_where_the_labels_begin():
     assert prompts_of(asked([[5, 6], [7, 8]])) == [[5, 6], [7, 8]]
     labels = torch.tensor([[[-100, 7, 8], [-100, 3, -100]]])

@@ -28,7 +28,6 @@ References:
 596049920
 """
 
-from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -46,6 +45,7 @@ from cartograd.architectures.transformer.rereading import Rereading
 from cartograd.architectures.transformer.rotary import Rotary, mover
 from cartograd.architectures.transformer.rotary_scaling import LongRope
 from cartograd.core.card import Card
+from cartograd.core.inference import Lengths
 
 # fmt: off
 CARD = Card(
@@ -233,13 +233,12 @@ class Decoder(nn.Module):
         return self.norm(self._features(tokens, places, None))
 
     def packed(
-        self, tokens: Int[Tensor, " n"], lengths: Sequence[int], at: Int[Tensor, " m"], /
+        self, tokens: Int[Tensor, " n"], lengths: Lengths, at: Int[Tensor, " m"], /
     ) -> Float[Tensor, "m v"]:
         """Logits of texts one after the other, none of which sees another (`core.inference`)."""
-        check_length(max(lengths), self.context)
         x = packed_decoder(
-            self.blocks, self._embedded(tokens[None]), lengths=lengths, reach=self.reach,
-            window=self.window, rotary=self.rotary, local=self.local_rotary,
+            self.blocks, self._embedded(tokens[None]), lengths=lengths, context=self.context,
+            reach=self.reach, window=self.window, rotary=self.rotary, local=self.local_rotary,
         )  # fmt: skip
         return self._scores(self.norm(x)[:, at])[0]
 

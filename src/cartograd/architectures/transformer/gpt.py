@@ -30,7 +30,6 @@ References:
 """
 
 import math
-from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import torch
@@ -43,11 +42,12 @@ from cartograd.architectures.transformer.attention import MultiHeadAttention
 from cartograd.architectures.transformer.block import Block
 from cartograd.architectures.transformer.cache import Cache, CachedDecoder
 from cartograd.architectures.transformer.feed_forward import FeedForward
-from cartograd.architectures.transformer.packed import packed_block, places_of, turned
+from cartograd.architectures.transformer.packed import longest, packed_block, places_of, turned
 from cartograd.architectures.transformer.positions import Positions
 from cartograd.architectures.transformer.rotary import Rotary
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
+from cartograd.core.inference import Lengths
 from cartograd.training.normalization.layers import Rows, of_features
 from cartograd.training.regularization.dropout import Dropout
 
@@ -182,10 +182,10 @@ class GPT(nn.Module):
         return self.norm(x)
 
     def packed(
-        self, tokens: Int[Tensor, " n"], lengths: Sequence[int], at: Int[Tensor, " m"], /
+        self, tokens: Int[Tensor, " n"], lengths: Lengths, at: Int[Tensor, " m"], /
     ) -> Float[Tensor, "m v"]:
         """Logits of texts one after the other, none of which sees another (`core.inference`)."""
-        self._fits(max(lengths))
+        self._fits(longest(lengths))
         x = self._embedded(tokens[None], places_of(lengths, tokens.device))
         rotary = None if self.rotary is None else turned(self.rotary, lengths)
         bias = None if self.alibi is None else self.alibi.bias

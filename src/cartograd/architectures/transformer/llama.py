@@ -26,8 +26,6 @@ References:
 6738415616
 """
 
-from collections.abc import Sequence
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
@@ -38,10 +36,11 @@ from cartograd.architectures.transformer.block import Block
 from cartograd.architectures.transformer.cache import Cache, CachedDecoder, check_length
 from cartograd.architectures.transformer.feed_forward import FeedForward
 from cartograd.architectures.transformer.inference_form import InferenceForm, Maker
-from cartograd.architectures.transformer.packed import packed_block, turned
+from cartograd.architectures.transformer.packed import longest, packed_block, turned
 from cartograd.architectures.transformer.rotary import Rotary
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
+from cartograd.core.inference import Lengths
 
 CARD = Card(
     name="llama",
@@ -218,10 +217,10 @@ class LLaMA(nn.Module):
         return self.norm(self._features(tokens, places, None))
 
     def packed(
-        self, tokens: Int[Tensor, " n"], lengths: Sequence[int], at: Int[Tensor, " m"], /
+        self, tokens: Int[Tensor, " n"], lengths: Lengths, at: Int[Tensor, " m"], /
     ) -> Float[Tensor, "m v"]:
         """Logits of texts one after the other, none of which sees another (`core.inference`)."""
-        check_length(max(lengths), self.context)
+        check_length(longest(lengths), self.context)
         rotary = turned(self.rotary, lengths)
         x = self.embedding(tokens)[None]
         for block in self.blocks:

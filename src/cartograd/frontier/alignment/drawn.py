@@ -30,12 +30,14 @@ class Drawn:
         tokens: prompt and answer without its last token, filled up at the right.
         labels: the next token where it is the answer's, else -100.
         prompts, answers: as texts; numbers with spaces where there is no tokenizer.
+        each: answers to a prompt.
     """
 
     tokens: Int[Tensor, "n t"]
     labels: Int[Tensor, "n t"]
     prompts: list[str]
     answers: list[str]
+    each: int
 
     @property
     def mask(self) -> Bool[Tensor, "n t"]:
@@ -115,6 +117,7 @@ def drawn(
         _padded(labels, IGNORED, device),
         [_text(row, tokenizer) for row in rows],
         [_text(answer, tokenizer) for answer in written],
+        generations,
     )
 
 

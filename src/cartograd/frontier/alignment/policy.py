@@ -12,6 +12,8 @@ from cartograd.core.signed import Signed
 from cartograd.frontier.alignment.drawn import Drawn, drawn, prompts_of
 from cartograd.frontier.alignment.rewards import Learned, Reward, checked, scored
 from cartograd.training.objectives.bradley_terry import whole
+from cartograd.training.objectives.label_tokens import IGNORED
+from cartograd.training.packing import packed_answers, packs
 from cartograd.training.preferences.likelihood import Reference
 
 
@@ -47,13 +49,17 @@ def tokens_of(model: nn.Module, answers: Drawn, /) -> Float[Tensor, "n t"]:
     """The log-probability of each token of the answers; 0 elsewhere.
 
     In evaluation mode: a token that is dropped in one pass and not in the other would look as if
-    the policy had moved.
+    the policy had moved. A model that can reads each prompt once, and gives no logits but those of
+    answers.
     """
+    mask, reads = answers.mask, packs(model)
     with evaluating(model):
-        logits = model(answers.tokens)
-    mask = answers.mask
+        if reads is None:
+            logits = model(answers.tokens)[mask]
+        else:
+            logits = packed_answers(reads, answers.tokens, answers.labels, IGNORED, answers.each)
     wide = torch.promote_types(logits.dtype, torch.float32)
-    every = torch.log_softmax(logits[mask], -1, dtype=wide)
+    every = torch.log_softmax(logits, -1, dtype=wide)
     own = every.gather(1, answers.labels[mask][:, None])[:, 0]
     return own.new_zeros(mask.shape).masked_scatter(mask, own)
 
