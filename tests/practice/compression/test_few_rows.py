@@ -114,6 +114,27 @@ def test_gradients_and_traces_are_those_of_floats(there, bits):
     assert isinstance(bias, torch.Tensor)
 
 
+@pytest.mark.parametrize("bits", few_rows.BITS)
+@pytest.mark.untyped
+@torch.inference_mode()
+def test_what_is_read_by_its_place_has_the_right_size_and_type(there, bits):
+    """One row as several: a product of other numbers would read and write beyond them."""
+    layer, *_ = weights(32, 64, bits)
+    turned = torch.randn(2, 64, dtype=torch.complex64).conj().imag
+    for x in (torch.randn(64, 2).t(), turned, torch.randn(0, 64)):
+        expected = layer(x.clone().resolve_neg())
+        assert (layer(x) - expected).norm() <= 1e-2 * expected.norm()
+    for n in (1, 2):
+        with pytest.raises(RuntimeError):
+            layer(torch.randn(n, 40))
+        if bits < 32:
+            x = torch.randn(n, 64)
+            for dtype, off in ((torch.float64, 1e-2), (torch.float16, 2e-2)):
+                found = layer(x.to(dtype))
+                assert found.dtype == torch.float32
+                assert (found - layer(x)).norm() <= off * layer(x).norm()
+
+
 def test_a_wrong_product_is_refused(there, monkeypatch):
     monkeypatch.setattr(few_rows, "close", lambda *_: False)
     few_rows.exact.cache_clear()

@@ -156,30 +156,32 @@ INLINE void fours(
 }
 
 typedef void Kernel(const Job *, const Inputs *, float *, int64_t, int64_t, int64_t);
-typedef Kernel *Form[5]; /* one block alone, two far ones, by 1, 2, 4 and more rows of inputs */
+typedef Kernel *Form[6]; /* one block alone, two far ones, by 1 to 4 and 8 rows of inputs */
 #define KERNEL(of, m, n) \
     static void of##_##m##_##n( \
         const Job *job, const Inputs *in, float *y, int64_t i, int64_t far, int64_t b \
     ) { of(job, in, y, i, far, b, m, n); }
-KERNEL(floats, 1, 1) KERNEL(floats, 2, 1) KERNEL(floats, 4, 1) KERNEL(floats, 2, 2) KERNEL(floats, 2, 4) KERNEL(floats, 2, 8)
-KERNEL(eights, 1, 1) KERNEL(eights, 2, 1) KERNEL(eights, 2, 2) KERNEL(eights, 2, 4)
-KERNEL(fours, 1, 1) KERNEL(fours, 2, 1) KERNEL(fours, 2, 2) KERNEL(fours, 2, 4)
+#define KERNELS(of) KERNEL(of, 1, 1) KERNEL(of, 2, 1) KERNEL(of, 2, 2) KERNEL(of, 2, 3) KERNEL(of, 2, 4)
+KERNELS(floats) KERNEL(floats, 2, 8)
+KERNELS(eights)
+KERNELS(fours)
 
 INLINE int32_t bits(float x) { int32_t b; memcpy(&b, &x, 4); return b; }
 INLINE float number(int32_t b) { float x; memcpy(&x, &b, 4); return x; }
 INLINE int32_t ordered(int32_t b) { return b ^ ((b >> 31) & 0x7fffffff); } /* as floats are */
 
 static void round_eight(const Job *job, const Inputs *in, int64_t b) {
-    const float *x = in->x + b * job->d;
-    uint8_t *whole = in->whole + b * job->d;
+    const int64_t d = job->d; /* of its own: a byte that is written could be one of job's */
+    const float *x = in->x + b * d;
+    uint8_t *whole = in->whole + b * d;
     int32_t low = 0, high = 0; /* zero is in the range; what is no number is beyond all others */
-    for (int64_t j = 0; j < job->d; j++) {
+    for (int64_t j = 0; j < d; j++) {
         const int32_t one = ordered(bits(x[j]));
         low = one < low ? one : low, high = one > high ? one : high;
     }
     const float least = number(ordered(low)), range = (number(high) - least) / 255;
     const float step = range < 1e-30f ? 1e-30f : range, zero = -rintf(least / step);
-    for (int64_t j = 0; j < job->d; j++) {
+    for (int64_t j = 0; j < d; j++) {
         const float p = rintf(x[j] / step + zero);
         whole[j] = (uint8_t)(int32_t)(p > 0 ? p < 255 ? p : 255 : 0);
     }
@@ -187,15 +189,16 @@ static void round_eight(const Job *job, const Inputs *in, int64_t b) {
 }
 
 static void round_four(const Job *job, const Inputs *in, int64_t k) {
-    const float *x = in->x + k * job->group;
-    int8_t *whole = (int8_t *)in->whole + k * job->group;
+    const int64_t size = job->group;
+    const float *x = in->x + k * size;
+    int8_t *whole = (int8_t *)in->whole + k * size;
     int32_t most = 0, sum = 0;
-    for (int64_t j = 0; j < job->group; j++) {
+    for (int64_t j = 0; j < size; j++) {
         const int32_t one = bits(x[j]) & 0x7fffffff;
         most = one > most ? one : most;
     }
     const float step = number(most) / 127, back = step > 1e-30f ? 1 / step : 0;
-    for (int64_t j = 0; j < job->group; j++) {
+    for (int64_t j = 0; j < size; j++) {
         const int32_t p = (int32_t)rintf(x[j] * back);
         whole[j] = (int8_t)p, sum += p;
     }
@@ -205,13 +208,24 @@ static void round_four(const Job *job, const Inputs *in, int64_t k) {
 /* Rows in one vector, by which four bits are laid out. */
 int lanes(void) { return LANES; }
 
+/* Blocks i and i + far of the answer, of all n rows. */
+INLINE void two(
+    const Job *job, const Inputs *in, float *y, int64_t n, int64_t i, int64_t far, Kernel *const *form
+) {
+    for (int64_t b = 0, some; b < n; b += some) {
+        const int64_t left = n - b;
+        some = left >= 8 && job->bits == 32 ? 8 : left >= 4 ? 4 : left;
+        form[some == 8 ? 5 : some](job, in, y, i, far, b);
+    }
+}
+
 /* y = x W^T + b of n rows on some threads; 0, or 1 where there was no memory. */
 int product(const Job *job, const float *x, float *y, int64_t n, int threads) {
     const int kind = job->bits == 32 ? 0 : job->bits == 8 ? 1 : 2;
     static const Form forms[3] = {
-        {floats_1_1, floats_2_1, floats_2_2, floats_2_4, floats_2_8},
-        {eights_1_1, eights_2_1, eights_2_2, eights_2_4, eights_2_4},
-        {fours_1_1, fours_2_1, fours_2_2, fours_2_4, fours_2_4},
+        {floats_1_1, floats_2_1, floats_2_2, floats_2_3, floats_2_4, floats_2_8},
+        {eights_1_1, eights_2_1, eights_2_2, eights_2_3, eights_2_4, eights_2_4},
+        {fours_1_1, fours_2_1, fours_2_2, fours_2_3, fours_2_4, fours_2_4},
     };
     const int64_t count = (job->d2 + LANES - 1) / LANES, far = count / 2;
     const int64_t parts = kind == 2 ? n * (job->d / job->group) : n;
@@ -221,13 +235,10 @@ int product(const Job *job, const float *x, float *y, int64_t n, int threads) {
     float *step = (float *)(whole + n * job->d);
     const Inputs in = {x, whole, step, step + parts, (int32_t *)(step + 2 * parts)};
     for (int64_t k = 0; kind && k < parts; k++) (kind == 1 ? round_eight : round_four)(job, &in, k);
-#pragma omp parallel for num_threads(threads) if (threads > 1)
-    for (int64_t i = 0; i < far; i++)
-        for (int64_t b = 0, some; b < n; b += some) {
-            const int64_t left = n - b;
-            some = left >= 8 && !kind ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
-            forms[kind][some == 8 ? 4 : some == 4 ? 3 : some](job, &in, y, i, far, b);
-        }
+    if (threads > 1) { /* of its own: a team of one takes a third of a microsecond */
+#pragma omp parallel for num_threads(threads)
+        for (int64_t i = 0; i < far; i++) two(job, &in, y, n, i, far, forms[kind]);
+    } else for (int64_t i = 0; i < far; i++) two(job, &in, y, n, i, far, forms[kind]);
     for (int64_t b = 0; count % 2 && b < n; b++) forms[kind][0](job, &in, y, count - 1, 1, b);
     free(memory);
     return 0;

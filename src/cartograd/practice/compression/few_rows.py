@@ -132,12 +132,18 @@ def quicker(what: str, usual: Callable[[Tensor], object], few: FewRows, /) -> bo
     )  # fmt: skip
 
 
-def readable(x: Tensor, /) -> bool:
-    """Whether these are plain inputs of which nothing but the product is wanted."""
+def readable(x: Tensor, columns: int, /) -> bool:
+    """Whether these are plain rows of so many numbers of which nothing but the product is wanted.
+
+    What is read by its place in memory is asked for its size and type first.
+    """
     return (
         type(x) is Tensor
+        and x.ndim == 2
+        and x.shape[1] == columns
         and x.is_cpu
         and x.dtype == torch.float32
+        and not x.is_neg()  # signs that memory does not hold
         and not (x.requires_grad and torch.is_grad_enabled())
         and not is_wrapped(x)
         and not torch.compiler.is_compiling()
@@ -161,7 +167,7 @@ class Compiled:
 
     def __call__(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n d2"]:
         """The product."""
-        if self.few is not None and readable(x):
+        if self.few is not None and readable(x, self.few.d):
             return self.few(x)
         return F.linear(x, self._weight(), self.bias)
 

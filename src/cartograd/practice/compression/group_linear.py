@@ -140,13 +140,16 @@ class GroupLinear(nn.Module):
 
     def forward(self, x: Float[Tensor, "... d"]) -> Float[Tensor, "... d2"]:
         """The product, in float32."""
-        if self.one is not None and one_row(x) and not self.simulates:
-            return self.one(x)
+        if self.one is not None and not self.simulates:
+            if self.few is None and one_row(x):
+                return self.one(x)
+            if self.few is not None and few_rows.readable(x, self.in_features):
+                return self.few(x)
         rows = x.reshape(-1, self.in_features)
         rows = rows if self.taken is None else rows * self.taken
         # A program that is written for other machines has no kernel of this one.
         packed = None if self.simulates or torch.compiler.is_exporting() else self.packed
-        if self.few is not None and not self.simulates and len(rows) and few_rows.readable(rows):
+        if self.few is not None and not self.simulates and few_rows.readable(rows, rows.shape[1]):
             y = self.few(rows)
         elif packed is None or len(rows) > FEW:
             y = F.linear(rows.float(), self.floats(), self.bias)

@@ -110,8 +110,11 @@ class Int8Linear(nn.Module):
 
     def forward(self, x: Float[Tensor, "... d"]) -> Float[Tensor, "... d2"]:
         """The product, in float32."""
-        if self.one is not None and one_row(x) and not self.simulates:
-            return self.one(x)
+        if self.one is not None and not self.simulates:
+            if self.few is None and one_row(x):
+                return self.one(x)
+            if self.few is not None and few_rows.readable(x, self.in_features):
+                return self.few(x)
         rows = x.reshape(-1, self.in_features)
         sloped = rows.requires_grad and torch.is_grad_enabled()
         # A program that is written for other machines has no kernel of this one.
@@ -121,10 +124,10 @@ class Int8Linear(nn.Module):
         elif self.whole is not None:
             return F.linear(x.float(), self.whole, self.bias)
         elif self.few is not None:
-            own = few_rows.readable(rows)
+            own = few_rows.readable(rows, self.in_features)
             y = self.few(rows) if own else F.linear(rows.float(), self.floats(), self.bias)
         else:
-            y = _multiplied(rows, self.packed, self.sums, self.bias, self.bits)
+            y = _multiplied(rows.float(), self.packed, self.sums, self.bias, self.bits)
         return y.view(*x.shape[:-1], self.out_features)
 
     def single(self) -> Callable[[Tensor, Tensor], object] | None:

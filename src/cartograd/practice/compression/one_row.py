@@ -16,5 +16,6 @@ def one_row(x: Float[Tensor, "... d"], /) -> bool:
         and len(x) == 1
         and torch.is_inference_mode_enabled()
         and x.is_cpu
+        and x.dtype == torch.float32
         and not torch.compiler.is_exporting()
     )
