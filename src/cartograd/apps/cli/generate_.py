@@ -163,8 +163,7 @@ def generate_(
         check_sources(
             [prompt], ("--length", "--sampler", "--temperature", "--seed", "--json", "--help")
         )
-    guard = gate_from(gate, gate_report)
-    text = sys.stdin.read() if prompt == "-" else prompt
+    guard, text = gate_from(gate, gate_report), sys.stdin.read() if prompt == "-" else prompt
     model = as_signed(target)
     if text is None or model.signature.draws:
         if not model.signature.task.generated:
