@@ -92,6 +92,24 @@ Lengths = Sequence[int | tuple[int, ...]]
 
 
 @runtime_checkable
+class Joinable(Protocol):
+    """A decoder that takes further texts while others are under way."""
+
+    def admit(self, prompt: Sequence[int], length: int, own: int = -1, /) -> Float[Tensor, "1 v"]:
+        """Read a prompt, whose row is the last from now on; the logits after it.
+
+        Args:
+            prompt: its tokens.
+            length: most new tokens, for which there has to be room.
+            own: the number of the adapter that the row has; -1 is none.
+
+        Raises:
+            UsageError: there is no room; all is as before then.
+        """
+        ...
+
+
+@runtime_checkable
 class Packs(Protocol):
     """A model that reads texts one after the other in one row, none of which sees another."""
 

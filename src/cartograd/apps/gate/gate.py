@@ -100,22 +100,10 @@ class Gate:
         Raises:
             RefusedError: a sentence may not pass; neither it nor what follows it was given.
         """
-        sent, waiting = "", ""
+        sentences = Sentences(self)
         for part in parts:
-            waiting += part
-            while found := ENDS.search(waiting):
-                whole, waiting = waiting[: found.end()], waiting[found.end() :]
-                yield self._passed(sent, whole)
-                sent = (sent + whole)[-NEAR:]
-        if waiting:
-            yield self._passed(sent, waiting)
-
-    def _passed(self, sent: str, sentence: str) -> str:
-        for text in dict.fromkeys((sentence, sent + sentence)):
-            verdict = self.check(text, "answer") if text.strip() else Verdict(False, "answer")
-            if verdict.refused:
-                raise RefusedError(verdict)
-        return sentence
+            yield from sentences.add(part)
+        yield from sentences.rest()
 
     def _judged(self, text: str, side: str) -> Verdict:
         rule = broken(text, side, self.rules)
@@ -131,6 +119,47 @@ class Gate:
                 return found
             worst = max(worst, found, key=_score)
         return worst
+
+
+class Sentences:
+    """A text that is being written, as a gate lets its sentences pass.
+
+    Args:
+        gate: looks at each alone, and with the end of what came before it.
+    """
+
+    def __init__(self, gate: Gate, /):
+        self.gate = gate
+        self._sent, self._waiting = "", ""
+
+    def add(self, part: str, /) -> Iterator[str]:
+        """The sentences that are whole now that this part has come, each once it has passed.
+
+        Raises:
+            RefusedError: one may not.
+        """
+        self._waiting += part
+        while found := ENDS.search(self._waiting):
+            whole, self._waiting = self._waiting[: found.end()], self._waiting[found.end() :]
+            yield self._passed(whole)
+            self._sent = (self._sent + whole)[-NEAR:]
+
+    def rest(self) -> Iterator[str]:
+        """What is left at the end of the text, if it may pass.
+
+        Raises:
+            RefusedError: it may not.
+        """
+        if self._waiting:
+            yield self._passed(self._waiting)
+
+    def _passed(self, sentence: str) -> str:
+        for text in dict.fromkeys((sentence, self._sent + sentence)):
+            blank = not text.strip()
+            verdict = Verdict(False, "answer") if blank else self.gate.check(text, "answer")
+            if verdict.refused:
+                raise RefusedError(verdict)
+        return sentence
 
 
 def gate_of(given: "Gate | Target | Sequence[Any]", /, *, report: str | Path | None = None) -> Gate:

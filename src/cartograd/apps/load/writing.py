@@ -37,6 +37,10 @@ NEAR = 8
 """Previous tokens that may change how the next one is decoded."""
 
 
+class TooLongError(UsageError):
+    """A prompt that the model's context has no room for."""
+
+
 class Writing:
     """A model with its tokenizer, ready to generate.
 
@@ -79,7 +83,7 @@ class Writing:
         """The tokens of a prompt, as a chat where the tokenizer knows how one is written.
 
         Raises:
-            UsageError: it is empty, or longer than the model's context.
+            UsageError: it is empty, or (`TooLongError`) longer than the model's context.
         """
         if not isinstance(prompt, str) or (self.tokenizer.template and not plain):
             tokens = self.tokenizer.chat_numbers(prompt)
@@ -93,7 +97,7 @@ class Writing:
             tokens = [self.tokenizer.begin]
         context = self.context if self.window is None else None
         if context is not None and len(tokens) + (not self.answers) > context:
-            raise UsageError(
+            raise TooLongError(
                 f"the prompt has {len(tokens)} tokens and the context of {name_of(self.signed)} "
                 f"is {context}; shorten the prompt"
             )

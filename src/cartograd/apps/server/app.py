@@ -8,12 +8,12 @@ import anyio
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from cartograd import __version__
 from cartograd.apps.server import generate
-from cartograd.apps.server.body import Limits, received
+from cartograd.apps.server.body import Limits, received, until_gone
 from cartograd.apps.server.chats import Chats
 from cartograd.apps.server.decode import KEYS, accepts, decode
 from cartograd.apps.server.refusal import RefusalError, refused
@@ -83,17 +83,26 @@ class Routes:
         return JSONResponse({"model": self.served.identity()} | found.to_json())
 
     async def completion(self, request: Request) -> Response:
-        """The answer to a chat; requests that wait are answered together."""
+        """The answer to a chat, beside others; it ends with the client's patience."""
         assert self.chats is not None
         body = await received(request, self.limits)
-        asked = await anyio.to_thread.run_sync(self.chats.enter, body, self.limits)
-        said = await anyio.to_thread.run_sync(self.chats.answered, asked, limiter=self.turn)
-        return JSONResponse(said)
+        asked = await anyio.to_thread.run_sync(self.chats.read, body, self.limits)
+        if asked.chat.streamed:
+            return StreamingResponse(
+                self.chats.events(asked), media_type="text/event-stream",
+                headers={"Cache-Control": "no-cache"},
+            )  # fmt: skip
+        return JSONResponse(await until_gone(request, self.chats.answered(asked)))
 
     async def models(self, _: Request) -> Response:
         """The base and its adapters."""
         assert self.chats is not None
         return JSONResponse(self.chats.listed())
+
+    async def model(self, request: Request) -> Response:
+        """The base, or one adapter."""
+        assert self.chats is not None
+        return JSONResponse(self.chats.one(request.path_params["name"]))
 
     async def signature(self, _: Request) -> Response:
         """The model's full signature."""
@@ -175,6 +184,7 @@ def application(
     drawing = [Route("/generate", routes.generate, methods=["POST"])] if routes.draws else []
     chatting = [
         Route(COMPLETIONS, routes.completion, methods=["POST"]), Route(MODELS, routes.models),
+        Route(f"{MODELS}/{{name:path}}", routes.model),
     ] if chats is not None else []  # fmt: skip
     return Starlette(
         routes=[

@@ -1,9 +1,12 @@
 """The body of a request: all of it, in time and within its limit, or a refusal."""
 
+import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 import anyio
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from cartograd.apps.server.refusal import RefusalError
 
@@ -58,3 +61,25 @@ async def received(request: Request, limits: Limits, /) -> bytes:
     if scope.cancelled_caught:
         raise RefusalError(408, f"the body did not arrive within {limits.patience:g} s")
     return bytes(body)
+
+
+async def until_gone(
+    request: Request, work: Coroutine[Any, Any, dict[str, Any]], /
+) -> dict[str, Any]:
+    """What is done for a client, for as long as it waits; its body has been read.
+
+    Raises:
+        ClientDisconnect: it has gone, and what was done is cancelled.
+    """
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(request.receive())
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        raise ClientDisconnect
+    finally:
+        gone.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})

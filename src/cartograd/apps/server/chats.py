@@ -1,70 +1,106 @@
 """Chats by OpenAI's protocol: `/v1/chat/completions` and `/v1/models`.
 
-Requests that wait while another is answered are answered together, side by side in one batch,
-whichever adapters they name; those that are sampled have each a generator of their own, so that an
-answer does not depend on who else asks.
+Whoever asks joins those who are answered already, whichever model they name (`desk`); those that
+are sampled have each a generator of their own, so an answer does not depend on who else asks.
+
+References:
+    OpenAI. API reference: chat. 2024. https://platform.openai.com/docs/api-reference/chat
+    Ian Hickson. Server-sent events. W3C recommendation, 2015. https://www.w3.org/TR/eventsource/
 """
 
-import threading
+import asyncio
+import json
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from cartograd.apps.gate.gate import Gate
-from cartograd.apps.results.written import Written
+import anyio
+
+from cartograd.apps.gate.gate import Gate, Sentences
+from cartograd.apps.gate.verdict import RefusedError, Verdict
+from cartograd.apps.load.writing import TooLongError
 from cartograd.apps.server.body import Limits
-from cartograd.apps.server.decode import parsed
-from cartograd.apps.server.refusal import RefusalError
-from cartograd.apps.verbs.gated import kept_out, passed
-from cartograd.apps.verbs.shared_base import SharedBase, Wish
-from cartograd.core.build import build
-from cartograd.core.errors import unknown
-
-LIKE = '{"model": "ours", "messages": [{"role": "user", "content": "Hello"}]}'
-"""A request."""
-
-TOGETHER, LENGTH = 16, 512
-"""Requests that are answered at once, and the most tokens of an answer that does not say."""
-
-NUMBERS: dict[str, tuple[float, float]] = {
-    "max_tokens": (1, 2**20), "max_completion_tokens": (1, 2**20), "temperature": (0, 100),
-    "top_p": (0, 1), "seed": (0, 2**63 - 1),
-}  # fmt: skip
-"""What a request may say in numbers, from and to."""
-
-WHOLE = ("max_tokens", "max_completion_tokens", "seed")
-"""Those that are whole."""
-
-USUAL: dict[str, Any] = {
-    "n": 1, "stream": False, "logprobs": False, "presence_penalty": 0, "frequency_penalty": 0,
-    "response_format": {"type": "text"}, "stop": [], "tools": [], "logit_bias": {},
-}  # fmt: skip
-"""What is understood in this one way only."""
+from cartograd.apps.server.chat_request import Chat, chat
+from cartograd.apps.server.desk import Desk, Part, Text
+from cartograd.apps.server.refusal import RefusalError, told
+from cartograd.apps.server.until import Until
+from cartograd.apps.verbs.decoded import Pieces
+from cartograd.apps.verbs.shared_base import SharedBase
+from cartograd.core.errors import UsageError, unknown
 
 FILTERED = "content_filter"
 """Why an answer ends that a gate refuses, in the protocol's words."""
 
-ANY = ("user", "metadata", "store")
-"""What changes no answer."""
-
 
 @dataclass(eq=False)
 class Asked:
-    """A request that waits.
+    """A request that is to be answered.
 
     Attributes:
-        model: as it was named.
-        wish: what is to be written.
-        manner: samplers, as specs: requests alike in this are answered together.
-        answer: what was written, or why nothing was.
+        chat: what it says.
+        texts: one for each choice; none where a gate refuses the messages.
+        refused: what that says of them.
+        heard: parts of the texts with their numbers, as they come.
+        tokens: of the answers so far.
     """
 
-    model: str
-    wish: Wish
-    manner: tuple[str, ...]
-    answer: Written | Exception | None = None
+    chat: Chat
+    texts: list[Text] = field(default_factory=list)
+    refused: Verdict | None = None
+    heard: "asyncio.Queue[tuple[int, Part | Exception]]" = field(default_factory=asyncio.Queue)
+    name: str = field(default_factory=lambda: f"chatcmpl-{uuid.uuid4().hex}")
+    began: int = field(default_factory=lambda: int(time.time()))
+
+    def frame(self, kind: str, choices: list[dict[str, Any]], /) -> dict[str, Any]:
+        """What each answer has around its choices."""
+        own = {"id": self.name, "object": kind, "created": self.began, "model": self.chat.model}
+        return own | {"choices": choices}
+
+    @property
+    def usage(self) -> dict[str, int]:
+        """The tokens of the messages, and of the answers; none where the model saw nothing."""
+        asked = len(self.texts[0].request.prompt) if self.texts else 0
+        written = sum(one.tokens for one in self.texts)
+        return {
+            "prompt_tokens": asked, "completion_tokens": written, "total_tokens": asked + written,
+        }  # fmt: skip
+
+
+@dataclass
+class Choice:
+    """What has come of one text, as a gate lets it pass.
+
+    Attributes:
+        number: among the choices.
+        sentences: of the text, where there is a gate.
+        end: why it has ended.
+        refused: what the gate says, if it has refused it.
+    """
+
+    number: int
+    sentences: Sentences | None
+    end: str | None = None
+    refused: Verdict | None = None
+
+    async def passed(self, part: Part, /) -> str:
+        """The words that may be sent now."""
+        self.end = part.end
+        if self.sentences is None:
+            return part.text
+        return await anyio.to_thread.run_sync(self._passed, self.sentences, part)
+
+    def _passed(self, sentences: Sentences, part: Part) -> str:
+        sent = ""
+        try:
+            for one in sentences.add(part.text):
+                sent += one
+            for one in sentences.rest() if part.end else ():
+                sent += one
+        except RefusedError as error:
+            self.end, self.refused = FILTERED, error.verdict
+        return sent
 
 
 @dataclass
@@ -75,164 +111,162 @@ class Chats:
         base: the model.
         name: what clients call it.
         gate: what messages and answers have to pass, if there is one.
-        waiting: requests that have no answer yet.
+        desk: where they are written.
     """
 
     base: SharedBase
     name: str
     gate: Gate | None = None
-    waiting: list[Asked] = field(default_factory=list)
-    lock: threading.Lock = field(default_factory=threading.Lock)
     began: int = field(default_factory=lambda: int(time.time()))
+    desk: Desk = field(init=False)
 
-    @property
-    def models(self) -> tuple[str, ...]:
-        """What a request may name: the base and its adapters."""
-        return (self.name, *self.base.adapters)
+    def __post_init__(self) -> None:
+        self.desk = Desk(self.base)
 
     def listed(self) -> dict[str, Any]:
         """The answer of `/v1/models`."""
-        one = {"object": "model", "created": self.began, "owned_by": "cartograd"}
-        return {"object": "list", "data": [{"id": name} | one for name in self.models]}
+        names = (self.name, *self.base.adapters)
+        return {"object": "list", "data": [self.one(name) for name in names]}
 
-    def enter(self, body: bytes, limits: Limits, /) -> Asked:
-        """A request, as it waits for its turn.
+    def one(self, name: str, /) -> dict[str, Any]:
+        """The answer of `/v1/models/NAME`.
 
         Raises:
-            RefusalError: 400 it is no JSON, 404 there is no such model, 422 it is not understood.
+            RefusalError: 404 there is no such model.
         """
-        said = parsed(body, like=LIKE)
-        if not isinstance(said, dict):
-            raise RefusalError(422, f"the body is no object; expected {LIKE}")
-        asked = self._asked({key: value for key, value in said.items() if value is not None})
-        with self.lock:
-            if len(self.waiting) >= limits.examples:
-                raise RefusalError(503, f"{len(self.waiting)} requests wait already; ask later")
-            self.waiting.append(asked)
+        names = (self.name, *self.base.adapters)
+        if name not in names:
+            raise RefusalError(404, str(unknown("model", name, names)), "model", "model_not_found")
+        return {"id": name, "object": "model", "created": self.began, "owned_by": "cartograd"}
+
+    def read(self, body: bytes, limits: Limits, /) -> Asked:
+        """A request, checked as a whole and by the gate; nothing is written of it yet.
+
+        Raises:
+            RefusalError: 400 it is not understood, 404 there is no such model, 503 too many wait.
+        """
+        said = chat(body, self.name, self.base.adapters)
+        try:
+            requests = [self.base.request(one, samplers=said.samplers) for one in said.wishes]
+        except TooLongError as error:
+            raise RefusalError(400, str(error), "messages", "context_length_exceeded") from error
+        except UsageError as error:
+            raise RefusalError(400, str(error), "messages") from error
+        waiting = len(self.desk.waiting)
+        if waiting + len(requests) > limits.examples:
+            raise RefusalError(503, f"{waiting} texts wait already; ask later", None, "overloaded")
+        asked = Asked(said)
+        verdict = None if self.gate is None else self.gate.asked(said.wishes[0].prompt)
+        if verdict is not None and verdict.refused:
+            asked.refused = verdict
+            return asked
+        writing = self.base.writing
+        for one in requests:
+            pieces = Pieces(writing, list(one.prompt), writing.stop)
+            asked.texts.append(Text(one, pieces, Until(said.stop), lambda _: None))
         return asked
 
-    def answered(self, asked: Asked, /) -> dict[str, Any]:
-        """The answer to a request, together with others that wait; called one at a time.
+    async def answered(self, asked: Asked, /) -> dict[str, Any]:
+        """The answer as a whole.
 
         Raises:
-            UsageError: the model cannot answer.
+            Exception: what went wrong while it was written.
         """
-        if asked.answer is None:
-            self._work(self._mates(asked))
-        found = asked.answer
-        if isinstance(found, Exception):
-            raise found
-        assert found is not None
-        return _completion(asked.model, found)
+        words = [""] * len(asked.chat.wishes)
+        choices = [Choice(number, None) for number in range(len(words))]
+        async for choice, text in self._said(asked, gated=False):
+            words[choice.number] += text
+            choices[choice.number] = choice
+        if self.gate is not None and asked.refused is None:
+            for choice in choices:
+                verdict = await anyio.to_thread.run_sync(
+                    self.gate.check, words[choice.number], "answer"
+                )
+                if verdict.refused:
+                    choice.end, choice.refused, words[choice.number] = FILTERED, verdict, ""
+                    asked.texts[choice.number].tokens = 0
+        found = [_choice(one, _message(one, words[one.number])) for one in choices]
+        return asked.frame("chat.completion", found) | {"usage": asked.usage}
 
-    def _mates(self, asked: Asked) -> list[Asked]:
-        """The request, and others of the same manner that wait."""
-        with self.lock:
-            alike = [one for one in self.waiting if one.manner == asked.manner and one is not asked]
-            chosen = [asked, *alike[: TOGETHER - 1]]
-            self.waiting = [one for one in self.waiting if one not in chosen]
-        return chosen
-
-    def _work(self, some: list[Asked]) -> None:
-        some = [one for one in some if not self._kept_out(one)]
-        if not some:
-            return
-        samplers = [build(one, kind="token-sampler") for one in some[0].manner]
+    async def events(self, asked: Asked, /) -> AsyncIterator[str]:
+        """The answer as server-sent events, as it is written; behind a gate by sentences."""
+        kind = "chat.completion.chunk"
+        begun = {"role": "assistant", "content": ""}
+        more = {"usage": None} if asked.chat.counted else {}
+        for number in range(len(asked.chat.wishes)):
+            yield _event(asked.frame(kind, [_delta(Choice(number, None), begun)]) | more)
         try:
-            found = self.base.generate([one.wish for one in some], samplers=samplers)
+            async for choice, text in self._said(asked, gated=True):
+                if text:
+                    delta = _delta(Choice(choice.number, None), {"content": text})
+                    yield _event(asked.frame(kind, [delta]) | more)
+                if choice.end:
+                    verdict = choice.refused
+                    last = {} if verdict is None else {"refusal": verdict.line()}
+                    yield _event(asked.frame(kind, [_delta(choice, last)]) | more)
         except Exception as error:
-            if len(some) == 1:
-                some[0].answer = error
-                return
-            for one in some:  # what is wrong with one is not the others' fault
-                self._work([one])
+            yield _event(told(error))
             return
-        for one, text in zip(some, found, strict=True):
-            one.answer = text if self.gate is None else passed(self.gate, text)
+        if asked.chat.counted:
+            yield _event(asked.frame(kind, []) | {"usage": asked.usage})
+        yield "data: [DONE]\n\n"
 
-    def _kept_out(self, one: Asked) -> bool:
-        """Whether the gate refuses the messages, which then never reach the model."""
-        told = None if self.gate is None else self.gate.asked(one.wish.prompt)
-        if told is not None and told.refused:
-            one.answer = kept_out(one.wish.prompt, told)
-            return True
-        return False
+    async def _said(self, asked: Asked, *, gated: bool) -> AsyncIterator[tuple[Choice, str]]:
+        """What comes of each choice; who stops listening ends what is being written."""
+        count = len(asked.chat.wishes)
+        if asked.refused is not None:
+            for number in range(count):
+                yield Choice(number, None, FILTERED, asked.refused), ""
+            return
+        gate = self.gate if gated else None
+        choices = [Choice(n, None if gate is None else Sentences(gate)) for n in range(count)]
+        self._listen(asked)
+        try:
+            self.desk.ask(*asked.texts)
+            while any(one.end is None for one in choices):
+                number, part = await asked.heard.get()
+                if isinstance(part, Exception):
+                    raise part
+                choice = choices[number]
+                if choice.end is None:
+                    text = await choice.passed(part)
+                    if choice.end:
+                        self.desk.leave(asked.texts[number])
+                    yield choice, text
+        finally:
+            self.desk.leave(*asked.texts)
 
-    def _asked(self, said: Mapping[str, Any]) -> Asked:
-        for key, value in said.items():
-            _check(key, value)
-        name = said.get("model", self.name)
-        if name not in self.models:
-            raise RefusalError(404, str(unknown("model", str(name), self.models)))
-        length = said.get("max_completion_tokens", said.get("max_tokens", LENGTH))
-        heat, share = said.get("temperature", 0), said.get("top_p", 1)
-        seed, manner = None, list[str]()
-        if heat > 0:
-            seed = said.get("seed", uuid.uuid4().int % 2**63)
-            manner += [f"temperature:temperature={heat}"] if heat != 1 else []
-            manner += [f"top-p:p={share}"] if share < 1 else []
-            manner = manner or ["top-p:p=1.0"]
-        for one in manner:
-            build(one, kind="token-sampler")  # refuses what is out of range before it waits
-        adapter = None if name == self.name else name
-        wish = Wish(_messages(said), adapter, length, seed)
-        self.base.encoded(wish)  # what cannot be read is refused before it waits
-        return Asked(name, wish, tuple(manner))
+    def _listen(self, asked: Asked) -> None:
+        """Have the parts of texts come to this event loop, from the thread that writes them."""
+        loop = asyncio.get_running_loop()
 
+        def told_of(number: int, text: Text) -> None:
+            def tell(part: Part | Exception) -> None:
+                try:
+                    loop.call_soon_threadsafe(asked.heard.put_nowait, (number, part))
+                except RuntimeError:  # the server has ended
+                    text.left = True
 
-def _check(key: str, value: Any) -> None:
-    """Refuse what is not understood, by its name."""
-    known = ("model", "messages", *NUMBERS, *USUAL, *ANY)
-    if key not in known:
-        raise RefusalError(422, str(unknown("key", key, known)))
-    if key in USUAL and value != USUAL[key]:
-        raise RefusalError(422, f"{key}={value!r} is not known here; leave it out")
-    if key not in NUMBERS:
-        return
-    low, high = NUMBERS[key]
-    kinds: tuple[type, ...] = (int,) if key in WHOLE else (int, float)
-    if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
-        word = "a whole number" if key in WHOLE else "a number"
-        raise RefusalError(
-            422, f"{key}={value!r} is not understood; expected {word} from {low} to {high}"
-        )
+            text.tell = tell
+
+        for number, text in enumerate(asked.texts):
+            told_of(number, text)
 
 
-def _messages(said: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The messages of a request.
-
-    Raises:
-        RefusalError: 422 there are none, or one is none.
-    """
-    given = said.get("messages")
-    if not isinstance(given, list) or not given:
-        raise RefusalError(422, f"messages are missing; expected {LIKE}")
-    for number, one in enumerate(given, start=1):
-        known = isinstance(one, dict) and isinstance(one.get("role"), str)
-        if not known or not isinstance(one.get("content"), str):
-            raise RefusalError(
-                422, f"message {number} has no role with a content in words; expected {LIKE}"
-            )
-    return [{"role": one["role"], "content": one["content"]} for one in given]
+def _event(said: dict[str, Any]) -> str:
+    return f"data: {json.dumps(said, separators=(',', ':'))}\n\n"
 
 
-def _completion(model: str, found: Written) -> dict[str, Any]:
-    """An answer as OpenAI's protocol has it."""
-    told: dict[str, Any] = {"role": "assistant", "content": found.text}
-    choice: dict[str, Any] = {"index": 0, "message": told, "logprobs": None}
-    choice["finish_reason"] = "stop" if found.ended else "length"
-    if found.refused is not None:
-        told["refusal"] = found.refused.line()
-        choice |= {"finish_reason": FILTERED, "gate": found.refused.to_json()}
-    return {
-        "id": f"chatcmpl-{uuid.uuid4().hex}",
-        "object": "chat.completion",
-        "created": int(time.time()),
-        "model": model,
-        "choices": [choice],
-        "usage": {
-            "prompt_tokens": found.prompt_tokens,
-            "completion_tokens": len(found.tokens),
-            "total_tokens": found.prompt_tokens + len(found.tokens),
-        },
-    }
+def _message(choice: Choice, text: str) -> dict[str, Any]:
+    more = {} if choice.refused is None else {"refusal": choice.refused.line()}
+    return {"message": {"role": "assistant", "content": text} | more}
+
+
+def _delta(choice: Choice, said: dict[str, Any]) -> dict[str, Any]:
+    return _choice(choice, {"delta": said})
+
+
+def _choice(choice: Choice, said: dict[str, Any]) -> dict[str, Any]:
+    found = {"index": choice.number} | said
+    found |= {"logprobs": None, "finish_reason": choice.end}
+    return found if choice.refused is None else found | {"gate": choice.refused.to_json()}

@@ -11,17 +11,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cartograd.apps.answers.writer import Begun
 from cartograd.apps.load.adapter_folder import another, digest, is_adapter
 from cartograd.apps.load.target import Target, as_signed, name_of
 from cartograd.apps.load.writing import Writing, kept_as
 from cartograd.apps.results.written import Written
 from cartograd.architectures.decoding.generate import generate
+from cartograd.architectures.decoding.joined import OneEach, in_pages
+from cartograd.architectures.decoding.underway import Request, Underway
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.files import check_manifest
 from cartograd.core.inference import PagedCache
-from cartograd.core.protocols import TokenSampler
+from cartograd.core.protocols import Decoder, TokenSampler
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.data.text.chat import Messages
@@ -130,6 +133,37 @@ class SharedBase:
             self._written(wish, row, own[: wish.length])
             for wish, row, own in zip(wishes, rows, found, strict=True)
         ]
+
+    def texts(self) -> Underway:
+        """Texts of the base and its adapters, none of them begun, that come and go (`request`)."""
+        writing, context = self.writing, self.writing.context
+        pages = None if context is None else in_pages(writing.model.decoder(0, context))
+        if pages is None:
+            return Underway(OneEach(self._alone), stop=writing.stop)
+        decoder = pages if self._rows is None else OwnAdapters(pages, self._rows, ())
+        return Underway(decoder, stop=writing.stop)
+
+    def request(self, wish: Wish, /, *, samplers: Sequence[TokenSampler] = ()) -> Request:
+        """What `texts` takes for a text that is the one that `generate` gives.
+
+        Args:
+            wish: what is to be written.
+            samplers: applied to the logits.
+
+        Raises:
+            UsageError: as `encoded`.
+        """
+        row, writing = self.encoded(wish), self.writing
+        length = min(wish.length, writing.room(row))
+        first = Begun(writing.model.decoder(1, 1), torch.zeros(1, len(row)), None, length)
+        own = writing.manner.samplers(first, writing.stop)
+        draws = None if wish.seed is None else _generator(wish.seed)
+        number = -1 if self._rows is None else self._rows.numbers([wish.adapter])[0]
+        return Request(row, length, draws, [*own, *samplers], number)
+
+    def _alone(self, capacity: int, own: int) -> Decoder:
+        decoder = self.writing.model.decoder(1, capacity)
+        return decoder if self._rows is None else OwnAdapters(decoder, self._rows, [own])
 
     def _written(self, wish: Wish, row: list[int], own: list[int]) -> Written:
         writing, prompt = self.writing, wish.prompt

@@ -23,16 +23,8 @@ References:
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from copy import copy
-from dataclasses import dataclass, field
 
-import torch
-from jaxtyping import Float, Int
-from torch import Tensor
-
-from cartograd.architectures.decoding.draw import draw, processed
-from cartograd.architectures.transformer.cache import Cache, CachedDecoder
-from cartograd.architectures.transformer.paged import PagedRows
+from cartograd.architectures.decoding.underway import New, Request, Underway
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Decoder, TokenSampler
@@ -63,48 +55,6 @@ CARD = Card(
 )
 
 
-@dataclass(frozen=True)
-class Request:
-    """A prompt, and how it is answered.
-
-    Attributes:
-        prompt: tokens to go on from.
-        length: greatest number of new tokens.
-        generator: of the draws of this text alone; greedy if None.
-    """
-
-    prompt: Sequence[int]
-    length: int
-    generator: torch.Generator | None = None
-
-
-@dataclass(frozen=True)
-class New:
-    """A new token.
-
-    Attributes:
-        number: of the request, from 0 in their order.
-        token: what was written.
-        last: whether the text has ended by it.
-    """
-
-    number: int
-    token: int
-    last: bool
-
-
-@dataclass
-class _Row:
-    """A text under way."""
-
-    number: int
-    request: Request
-    tokens: list[int] = field(default_factory=list)
-
-    def ends(self, stop: Collection[int]) -> bool:
-        return self.tokens[-1] in stop or len(self.tokens) >= self.request.length
-
-
 def continuous_batching(
     decoder: Decoder,
     requests: Iterable[Request | None],
@@ -130,27 +80,19 @@ def continuous_batching(
     """
     if batch_size < 1:
         raise UsageError(f"batch_size={batch_size} is out of range; expected at least 1")
-    if not isinstance(decoder, CachedDecoder):
-        raise UsageError(
-            f"a {type(decoder).__name__} takes no further text beside others; expected a model "
-            "whose keys and values can lie in pages (llama, gpt, decoder)"
-        )
-    if decoder.cache.rows or decoder.length:
-        raise UsageError("the decoder holds texts already; expected one of no rows")
-    if decoder.cache.paged is None:
-        decoder.in_pages()
-    return _steps(decoder, _Waiting(iter(requests)), batch_size, samplers, frozenset(stop))
+    texts = Underway(decoder, samplers=samplers, stop=stop)
+    return _steps(texts, _Waiting(iter(requests)), batch_size)
 
 
 class _Waiting:
     """Requests that have not begun."""
 
     def __init__(self, requests: Iterator[Request | None], /):
-        self.requests, self.number, self.over = requests, 0, False
+        self.requests, self.over = requests, False
 
-    def take(self, most: int) -> list[_Row]:
+    def take(self, most: int) -> list[Request]:
         """As many as there is room for, if there are so many now."""
-        taken = list[_Row]()
+        taken = list[Request]()
         while len(taken) < most and not self.over:
             try:
                 request = next(self.requests)
@@ -159,99 +101,15 @@ class _Waiting:
                 break
             if request is None:
                 break
-            taken.append(_Row(self.number, request))
-            self.number += 1
+            taken.append(request)
         return taken
 
 
-def _steps(
-    decoder: CachedDecoder,
-    waiting: _Waiting,
-    batch_size: int,
-    samplers: Sequence[TokenSampler],
-    stop: frozenset[int],
-) -> Iterator[list[New]]:
-    rows = list[_Row]()
-    while rows or not waiting.over:
-        logits = _read(decoder, rows)
-        fresh = waiting.take(batch_size - len(rows))
-        logits += [_admitted(decoder, row.request) for row in fresh]
-        rows += fresh
-        if rows:
-            _choose(rows, torch.cat(logits), samplers)
-        elif waiting.over:
+def _steps(texts: Underway, waiting: _Waiting, batch_size: int) -> Iterator[list[New]]:
+    while len(texts) or not waiting.over:
+        room = batch_size - len(texts)
+        news = texts.step()
+        news += [texts.join(request) for request in waiting.take(room)]
+        if not news and waiting.over:
             return
-        yield [New(row.number, row.tokens[-1], row.ends(stop)) for row in rows]
-        kept = [place for place, row in enumerate(rows) if not row.ends(stop)]
-        if len(kept) < len(rows):
-            _keep(decoder.cache, kept)
-            rows = [rows[place] for place in kept]
-
-
-def _read(decoder: CachedDecoder, rows: list[_Row]) -> list[Float[Tensor, "n v"]]:
-    """The logits after the newest token of each row; nothing of no rows."""
-    if not rows:
-        return []
-    newest = torch.tensor([[row.tokens[-1]] for row in rows], device=decoder.cache.device)
-    return [decoder.read(newest, last=True)[:, -1]]
-
-
-@torch.inference_mode()
-def _admitted(decoder: CachedDecoder, request: Request) -> Float[Tensor, "1 v"]:
-    """Read a prompt beside the texts under way, and let it join them; the logits after it."""
-    cache = decoder.cache
-    paged = cache.paged
-    assert paged is not None
-    if not request.prompt or request.length < 1:
-        raise UsageError("a prompt is empty, or its text; expected at least one token of each")
-    needed = len(request.prompt) + request.length - 1
-    if needed > paged.capacity:
-        raise UsageError(
-            f"a prompt of {len(request.prompt)} tokens and {request.length} new ones do not fit "
-            f"into a memory of {paged.capacity}; shorten the prompt or ask for fewer new tokens"
-        )
-    beside = copy(cache)
-    beside.rows, beside.paged = 1, PagedRows(paged.pages, [0], capacity=paged.capacity)
-    beside.starts, beside.layers = None, beside.paged.layers
-    tokens = torch.tensor([list(request.prompt)], device=cache.device)
-    logits = decoder.forward(tokens, beside, True)[:, -1]
-    paged.join(beside.paged)
-    _told(cache, paged)
-    return logits
-
-
-def _keep(cache: Cache, rows: list[int]) -> None:
-    paged = cache.paged
-    assert paged is not None
-    paged.keep(rows)
-    paged.trim()
-    _told(cache, paged)
-
-
-@torch.inference_mode(mode=False)
-def _told(cache: Cache, paged: PagedRows) -> None:
-    """Let the cache know of the rows that there are."""
-    cache.rows = len(paged.starts)
-    starts = torch.tensor(paged.starts, device=cache.device)
-    cache.starts = starts if any(paged.starts) else None
-
-
-@torch.inference_mode()
-def _choose(
-    rows: list[_Row], logits: Float[Tensor, "b v"], samplers: Sequence[TokenSampler]
-) -> None:
-    """The next token of each row."""
-    if samplers:
-        logits = processed(logits, _seen(rows, logits.device), samplers)
-    tokens = draw(logits).tolist()
-    for place, row in enumerate(rows):
-        if row.request.generator is not None:
-            tokens[place] = int(draw(logits[place : place + 1], row.request.generator))
-        row.tokens.append(tokens[place])
-
-
-def _seen(rows: list[_Row], device: torch.device) -> Int[Tensor, "b t"]:
-    """Prompt and text of each row; -1 is padding, at the left."""
-    texts = [[*row.request.prompt, *row.tokens] for row in rows]
-    longest = max(map(len, texts))
-    return torch.tensor([[-1] * (longest - len(own)) + own for own in texts], device=device)
+        yield news

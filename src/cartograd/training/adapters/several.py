@@ -24,6 +24,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError
+from cartograd.core.inference import Joinable
 from cartograd.core.pages import give_back
 from cartograd.core.protocols import Decoder
 from cartograd.training.adapters.beside import Change, Rescales, changes
@@ -222,6 +223,19 @@ class OwnAdapters:
         """Logits after each of the new tokens, or after the last one only."""
         with self.rows.assigned(self.of_row):
             return self.inner.read(tokens, last=last)
+
+    def admit(self, prompt: Sequence[int], length: int, own: int = -1, /) -> Float[Tensor, "1 v"]:
+        """Read a prompt by its adapter, whose row is the last from now on; the logits after it.
+
+        Raises:
+            UsageError: texts cannot join others in the decoder, or there is no room.
+        """
+        if not isinstance(self.inner, Joinable):
+            raise UsageError(f"a {type(self.inner).__name__} takes no further text beside others")
+        with self.rows.assigned([own]):
+            logits = self.inner.admit(prompt, length)
+        self.of_row.append(own)
+        return logits
 
     def reorder(self, rows: Int[Tensor, " n"], /) -> None:
         """Keep these rows in this order, each with its adapter."""
