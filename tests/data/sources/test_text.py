@@ -44,6 +44,28 @@ def test_files_of_a_folder_are_kept_apart_and_steady(tmp_path):
     assert {file for file, _ in places(build(f"text:{tmp_path},pattern=*.md")())} == {"c.md"}
 
 
+@pytest.mark.law("text")
+@pytest.mark.parametrize("window", [5, 16, 47])
+def test_of_questions_only_the_answers_are_learned(tmp_path, window):
+    lines = [
+        f"{a}+{b}={a + b} : ok\n" if a % 3 else "none here\n" for a in range(40) for b in (2, 77)
+    ]
+    (tmp_path / "a.txt").write_text("".join(lines))
+    whole = "".join(
+        "." * (line.find("=") + 1 or len(line)) + line[line.find("=") + 1 or len(line) :]
+        for line in lines
+    )
+    data = text(tmp_path / "a.txt", window=window, answers_after="=:", valid=0.2, test=0.2)
+    found = {}
+    for split in (data.train, data.valid, data.test):
+        for name, x, y in zip(split.names, split.inputs, split.targets, strict=True):
+            start = int(name.partition(" byte ")[2])
+            assert bytes(x.tolist()).decode() == "".join(lines)[start : start + window]
+            found[start] = "".join("." if one == -100 else chr(one) for one in y.tolist())
+    all_of = {i: whole[i + 1 : i + 1 + window] for i in range(0, len(whole) - window, window)}
+    assert found == {i: one for i, one in all_of.items() if set(one) != {"."}}
+
+
 def test_batches_are_classes(tmp_path):
     (tmp_path / "a.txt").write_bytes(bytes(range(256)) * 9)
     data = text(tmp_path / "a.txt", window=32)
@@ -58,6 +80,9 @@ def test_mistakes_are_named(tmp_path):
         text(tmp_path / "none.txt")
     with pytest.raises(UsageError, match=r"holds no files that match \*.txt"):
         text(tmp_path)
+    (tmp_path / "b.md").write_bytes(VERSE)
+    with pytest.raises(UsageError, match=r"gives 0 windows of 16 bytes with an answer after any"):
+        text(tmp_path / "b.md", window=16, answers_after="=")
     (tmp_path / "a.txt").write_bytes(b"short")
     with pytest.raises(UsageError, match="gives 0 windows of 128 bytes"):
         text(tmp_path)
