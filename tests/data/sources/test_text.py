@@ -66,6 +66,14 @@ def test_of_questions_only_the_answers_are_learned(tmp_path, window):
     assert found == {i: one for i, one in all_of.items() if set(one) != {"."}}
 
 
+def test_a_mark_of_several_bytes_is_one_mark(tmp_path):
+    (tmp_path / "a.txt").write_text("问题：好。\n" * 60, encoding="utf-8")
+    size = len("问题：好。\n".encode())
+    data = text(tmp_path / "a.txt", window=size, answers_after="：?", valid=0, test=0)
+    (row,) = {bytes(one for one in y.tolist() if one >= 0) for y in data.train.targets}
+    assert row.decode() == "好。\n"
+
+
 def test_batches_are_classes(tmp_path):
     (tmp_path / "a.txt").write_bytes(bytes(range(256)) * 9)
     data = text(tmp_path / "a.txt", window=32)

@@ -4,7 +4,7 @@ Bytes need no tokenizer and know every language: there are 256 classes, and a mo
 judged in bits per byte. Windows do not overlap; each goes to a split by a hash of its bytes, so
 that equal ones stay together. UTF-8 is neither needed nor checked.
 
-Where each line is a question with its answer, `answers_after` names the bytes that end a question,
+Where each line is a question with its answer, `answers_after` names the marks that end a question,
 and only what follows is learned: what was asked is read, and nobody has to foresee it.
 
 Shapes: inputs `n t` of bytes 0..255, targets `n t`: target t is input t + 1, or -100 where it is
@@ -72,9 +72,9 @@ def text(
         path: a file, or a folder.
         window: bytes of one example; what is left at the end of a file is left out.
         pattern: which files of the folder, at any depth.
-        answers_after: bytes any of which ends the question of a line; what follows in the line, its
-            end too, is learned and nothing else is, and windows without any of it are left out. All
-            is learned if not given.
+        answers_after: characters any of which ends the question of a line; what follows in the
+            line, its end too, is learned and nothing else is, and windows without any of it are
+            left out. All is learned if not given.
         valid: share of the windows for validation.
         test: share of the windows for testing.
 
@@ -117,7 +117,11 @@ def text(
 
 def _answers(content: np.ndarray, marks: str) -> np.ndarray:
     """The bytes of a text that follow a mark in their line, -100 in the place of the others."""
-    ends = np.isin(content, np.frombuffer(marks.encode(), dtype=np.uint8))
+    ends = np.zeros(len(content), dtype=bool)
+    for mark in marks:
+        code = mark.encode()
+        places = (np.roll(content, at) == byte for at, byte in enumerate(reversed(code)))
+        ends |= np.logical_and.reduce(list(places))
     # How many marks came before each byte, and how many before its line began.
     before = np.cumsum(ends) - ends
     begins = np.concatenate([[True], content[:-1] == ord("\n")])[: len(content)]
