@@ -152,7 +152,7 @@ def _write_asked(work: Path, seed: int) -> list[str]:
 
     words = sorted(dict(definitions(packages.where("wordnet"))).items())
     random.Random(seed).shuffle(words)
-    count = LEARNED + 4  # the parts for validation and test, two each
+    count = LEARNED + 5  # the parts for validation and test
     rows = [
         {"messages": [*_asked(word), {"role": "assistant", "content": f"{word.title()}: {gloss}."}]}
         for word, gloss in words[:count]
