@@ -187,7 +187,7 @@ def test_a_new_head_learns_texts_that_are_cut_off_earlier(run, table, tmp_path):
 
 @pytest.mark.parametrize("model", ["mlp", "lenet5", "resnet:depth=8"])
 def test_models_that_read_no_texts_name_those_that_do(table, model, tmp_path):
-    with pytest.raises(UsageError, match=r"reads no texts.* gru, lstm, rnn, bert, .*minilm"):
+    with pytest.raises(UsageError, match=r"reads no texts.* gru, lstm, rnn, bart, bert, .*minilm"):
         cg.train(model, f"{table},target=label,text=review", folder=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

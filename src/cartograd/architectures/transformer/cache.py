@@ -231,13 +231,14 @@ class Cache:
 
 def _reordered(kept: Tensor, rows: Tensor, length: int) -> Tensor:
     """These rows of what all layers keep, with room for as many tokens."""
-    chosen = kept[:, :, :, :length].index_select(1, rows)
-    if len(rows) > kept.shape[1]:
-        layers, _, *rest = kept.shape
-        kept = kept.new_zeros(layers, len(rows), *rest)
-    kept = kept[:, : len(rows)]
-    kept[:, :, :, :length] = chosen
-    return kept
+    with torch.inference_mode(mode=kept.is_inference()):  # what is kept is written in place
+        chosen = kept[:, :, :, :length].index_select(1, rows)
+        if len(rows) > kept.shape[1]:
+            layers, _, *rest = kept.shape
+            kept = kept.new_zeros(layers, len(rows), *rest)
+        kept = kept[:, : len(rows)]
+        kept[:, :, :, :length] = chosen
+        return kept
 
 
 class CachedDecoder:
