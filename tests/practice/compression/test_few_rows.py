@@ -5,30 +5,9 @@ import torch.nn.functional as F
 from cartograd.architectures.decoding.generate import generate
 from cartograd.architectures.transformer.llama import LLaMA
 from cartograd.core.kernels import close
-from cartograd.engine.device.c_library import SWITCH, c_library
 from cartograd.practice.compression import few_rows, few_rows_call, group_weights
 from cartograd.practice.compression.fast_weights import inference_form
 from cartograd.practice.compression.int8_linear import Int8Linear
-
-CACHES = c_library, few_rows.exact, few_rows_call._call
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture
-def there(folder, monkeypatch):
-    """Compiled products, taken wherever they can be; whether there is a compiler."""
-    monkeypatch.setenv("CARTOGRAD_CACHE", str(folder))
-    monkeypatch.delenv(SWITCH)
-    for cached in CACHES:
-        cached.cache_clear()
-    monkeypatch.setattr(few_rows, "quicker", lambda *_: True)
-    yield c_library(few_rows.SOURCE).library is not None
-    for cached in CACHES:
-        cached.cache_clear()
 
 
 def weights(d2, d, bits):

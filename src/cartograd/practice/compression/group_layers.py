@@ -8,6 +8,7 @@ from torch import nn
 from cartograd.core.errors import UsageError
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
+from cartograd.practice.compression.few_chain import chained
 from cartograd.practice.compression.group_linear import GroupLinear
 
 REBUILT = "group-weights"
@@ -50,4 +51,4 @@ def replaced(model: nn.Module, choose: Choose, /, *, bits: int, group: int) -> n
         setattr(part, name, chosen[id(layer)])
     if isinstance(made, Signed) and isinstance(model, Signed) and model.spec is not None:
         made.spec = Spec(REBUILT, {"bits": bits, "group": group, "model": model.spec})
-    return made
+    return chained(made)

@@ -39,6 +39,7 @@ from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Batches
 from cartograd.practice.compression.biases import bias_of
+from cartograd.practice.compression.few_chain import chained
 from cartograd.practice.compression.int8_linear import Int8Linear
 
 CARD = Card(
@@ -103,7 +104,7 @@ def int8_weights(
         for name, layer in part.named_children():
             if isinstance(layer, nn.Linear):
                 setattr(part, name, Int8Linear(layer.weight.detach(), bias_of(layer)))
-    return made
+    return chained(made)
 
 
 def product(weight: Float[Tensor, "d2 d"], bias: Float[Tensor, " d2"] | None, /) -> Int8Linear:
