@@ -246,7 +246,7 @@ def test_a_queue_that_is_full_is_told(folders, chats):
 
 
 def events_of(text):
-    """What the events of a stream say; its end is that of the protocol."""
+    """What the events of a stream say, on the wire as the `openai` client (3.57) reads them."""
     *events, end, nothing = text.split("\n\n")
     assert (end, nothing) == ("data: [DONE]", "")
     return [json.loads(one.removeprefix("data: ")) for one in events]

@@ -27,8 +27,9 @@ def serve_(
             {"count": 4, "class": "3", "seed": 1}, a PNG with the header Accept: image/png. A
             language model answers chats at POST /v1/chat/completions, by OpenAI's protocol. GET /
             says what there is.
-        adapters: of a language model: runs that were trained with adapter= on it, or NAME=RUN; each
-            is a model of that name in chats, and the weights are in memory once.
+        adapters: of a language model: runs that were trained with adapter= on it, folders of PEFT,
+            or NAME=FOLDER; each is a model of that name in chats, and the weights are in memory
+            once.
         gate: of a language model: what chats and their answers have to pass: rules (the package's),
             a run that classifies texts, or a .toml of your own rules; several with a flag each.
             What is refused is answered with finish_reason content_filter; /predict is closed.

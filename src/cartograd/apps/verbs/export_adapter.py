@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from cartograd.apps.load.adapter_folder import another, digest, is_adapter
@@ -61,7 +62,7 @@ def export_adapter(target: str | Path, path: str | Path, /) -> Path:
     ):
         raise another(folder, said, "is another one")
     learned = read_tensors(folder / "adapter.safetensors")
-    tensors, names = _named(folder, learned, _theirs(base), PARTS[spec.name])
+    tensors, names = _named(folder, learned, theirs(base), PARTS[spec.name])
     rank = spec.args.get("rank", 8)
     config = {
         "peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": said["base"],
@@ -76,17 +77,19 @@ def export_adapter(target: str | Path, path: str | Path, /) -> Path:
     return Path(path)
 
 
-def _theirs(base: Signed) -> dict[str, str]:
+def theirs(base: Signed, /) -> dict[str, str]:
     """The name in Hugging Face's folders of each layer whose weight stands there as it is."""
-    found = {
-        (tensor.data_ptr(), tensor.shape): name for name, tensor in folder_of(base).tensors.items()
-    }
-    own = base.model.state_dict().items()
+    found = {_place(tensor): name for name, tensor in folder_of(base).tensors.items()}
     return {
-        name.removesuffix(".weight"): found[key].removesuffix(".weight")
-        for name, tensor in own
-        if (key := (tensor.data_ptr(), tensor.shape)) in found and name.endswith(".weight")
+        name.removesuffix(".weight"): found[_place(tensor)].removesuffix(".weight")
+        for name, tensor in base.model.state_dict().items()
+        if _place(tensor) in found and name.endswith(".weight")
     }
+
+
+def _place(tensor: Tensor) -> tuple[int, torch.Size, tuple[int, ...]]:
+    """Where a tensor lies; a square one that was turned lies there otherwise."""
+    return tensor.data_ptr(), tensor.shape, tensor.stride()
 
 
 def _named(

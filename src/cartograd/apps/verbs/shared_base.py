@@ -16,9 +16,11 @@ from cartograd.apps.load.adapter_folder import another, digest, is_adapter
 from cartograd.apps.load.target import Target, as_signed, name_of
 from cartograd.apps.load.writing import Writing, kept_as
 from cartograd.apps.results.written import Written
+from cartograd.apps.verbs.peft_view import with_peft
 from cartograd.architectures.decoding.generate import generate
 from cartograd.architectures.decoding.joined import OneEach, in_pages
 from cartograd.architectures.decoding.underway import Request, Underway
+from cartograd.architectures.pretrained.peft_folder import is_peft
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.eval_mode import evaluating
@@ -56,7 +58,7 @@ class SharedBase:
 
     Args:
         base: the model that the adapters belong to: a name, a run, a bundle.
-        adapters: their folders, or those of their runs, by the name that each gets.
+        adapters: their folders, those of their runs, or of PEFT, by the name that each gets.
 
     Attributes:
         name: of the base.
@@ -181,10 +183,11 @@ def adapter_of(folder: str | Path, /) -> Path:
         UsageError: there is none.
     """
     for place in (Path(folder), Path(folder) / "adapter"):
-        if is_adapter(place):
+        if is_adapter(place) or is_peft(place):
             return Path(place)
     raise UsageError(
-        f"{folder} holds no adapter; expected a run that was trained with adapter=, or RUN/adapter"
+        f"{folder} holds no adapter; expected a run that was trained with adapter=, RUN/adapter, "
+        "or a folder of PEFT"
     )
 
 
@@ -229,6 +232,8 @@ def _with_adapter(
     Raises:
         UsageError: it belongs to another base, or is more than changes beside it.
     """
+    if is_peft(folder):
+        return with_peft(base, shared(base.model), folder)
     check_manifest(folder)
     said = document(folder, "adapter")
     spec, names = Spec.parse(said["adapter"]), tuple(said["tensors"])

@@ -22,6 +22,7 @@ References:
 import math
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,16 @@ WRITERS = ("LMHeadModel", "ForCausalLM", "ForMaskedLM", "ForPreTraining", "Gener
 
 LENGTHS = ".lora_magnitude_vector"
 """How the names of the lengths end that DoRA gives to rows."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What is added to a layer: `scale up down`, and of DoRA the lengths of the rows."""
+
+    down: Tensor
+    up: Tensor
+    scale: float
+    length: Tensor | None
 
 
 def is_peft(folder: Path, /) -> bool:
@@ -113,6 +124,28 @@ def adapted(folder: Path, base: Path, family: Any, /) -> tuple[dict[str, Any], d
         known = _known(name, tensors)
         tensors[known[0] if len(known) == 1 else name] = tensor
     return config, tensors
+
+
+def beside(folder: Path, /) -> dict[str, Beside]:
+    """What an adapter adds to layers, by the names that PEFT has for these, without its model.
+
+    Raises:
+        UsageError: as `adapted`, or something was learned as a whole, or beside an embedding.
+    """
+    said = understood(folder)
+    if not (folder / FILE).is_file():
+        raise UsageError(f"{folder} holds no {FILE}; a pickle beside it is never opened")
+    pairs, whole = _sorted(folder, tensors_of(folder, stem=FILE.removesuffix(".safetensors")), ())
+    odd = [*whole, *(name for name, pair in pairs.items() if "embedding" in pair)]
+    if odd:
+        raise UsageError(
+            f"{folder} changes {odd[0]}, which is no dense layer, so it shares no base with "
+            f"others; serve hf:{folder} alone"
+        )
+    return {
+        name: Beside(pair["A"], pair["B"], _scale(said, name, pair), pair.get("length"))
+        for name, pair in pairs.items()
+    }
 
 
 def _sorted(

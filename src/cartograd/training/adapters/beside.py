@@ -103,9 +103,14 @@ def put_beside(
         if small is not None:
             layer = small(layer)
             model.set_submodule(name, layer)
-        layer.add_module(SLOT, change)
-        layer.register_forward_hook(_added)
+        put(layer, change)
     return list(chosen)
+
+
+def put(layer: nn.Module, change: nn.Module, /) -> None:
+    """Put a change beside one layer, that has none yet."""
+    layer.add_module(SLOT, change)
+    layer.register_forward_hook(_added)
 
 
 def places(model: nn.Module, /, *, match: str = "*") -> dict[str, nn.Module]:
