@@ -73,6 +73,8 @@ CARD = Card(
             "test_a_classifier_refuses_from_its_threshold_on",
             "test_a_conversation_is_looked_at_as_a_whole",
             "test_a_gate_stands_before_and_behind_the_chats",
+            "test_a_gate_lets_a_stream_pass_by_sentences",
+            "test_nothing_reaches_the_model_beside_the_gate",
             "test_a_refused_answer_is_not_given",
             "test_a_refused_prompt_never_reaches_the_model",
             "test_both_shares_are_counted",
