@@ -138,3 +138,26 @@ def test_adapters_that_cannot_share_a_base_are_refused(folders, tmp_path):
     with pytest.raises(UsageError, match="needs a name of its own"):
         named(["runs/ours", "other/ours/adapter"])
     assert read_adapter(adapters["ours"] / "adapter", as_signed)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "gpt:dim=16,depth=1,heads=2,context=96",
+        "decoder:dim=16,depth=2,heads=2,ffn_dim=24,context=96",
+        "recurrent-language-model:dim=8",
+    ],
+)
+def test_texts_that_come_and_go_are_those_of_each_alone(tmp_path, model):
+    base = base_of(model)
+    own = {"ours": adapter(tmp_path, base, kept(tmp_path, base), "ours", "lora:rank=2")}
+    lent = SharedBase(base, own)
+    wishes = [Wish(p, (None, "ours")[n % 2], 6 + 4 * n, n or None) for n, p in enumerate(PROMPTS)]
+    texts, found = lent.texts(), [[] for _ in wishes]
+    for wish in wishes:
+        for new in (texts.join(lent.request(wish)), *texts.step()):
+            found[new.number].append(new.token)
+    while len(texts):
+        for new in texts.step():
+            found[new.number].append(new.token)
+    assert found == [list(lent.generate([wish])[0].tokens) for wish in wishes]
