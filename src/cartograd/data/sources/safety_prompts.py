@@ -70,6 +70,7 @@ CARD = Card(
     ),
     evidence={
         "llm/safety": (
+            "acceptance:gate",
             "test_a_classifier_refuses_from_its_threshold_on",
             "test_a_conversation_is_looked_at_as_a_whole",
             "test_a_gate_stands_before_and_behind_the_chats",
@@ -86,7 +87,6 @@ CARD = Card(
             "test_what_passes_is_what_would_be_written_without",
         ),
     },
-    missing={"llm/safety": "a learned gate whose precision is 85 % at every seed"},
 )
 
 LABELS = ("harmless", "harmful")
