@@ -64,7 +64,7 @@ CARD = Card(
     },
     missing={
         "llm/limits": "a model that knows every size of its lessons on each seed (the row `limits` "
-        "shows curves within and beyond, and failed)"
+        "shows curves within and beyond, and failed on sums of two digits at one seed of three)"
     },
     tiny={"examples": 40, "scratchpad": False},
 )
