@@ -80,10 +80,11 @@ CARD = Card(
             "test_the_best_of_n_is_as_good_as_order_statistics_say",
             "test_the_best_of_several_is_one_of_them_and_none_is_better",
             "acceptance:reward-hacking",
+            "acceptance:reward-smollm2",
         ),
     },
     tiny={"reward": "letter-4", "generations": 4, "length": 4},
-    missing={"llm/rlhf": "a published model's reward that rises"},
+    missing={"llm/rlhf": "two more seeds of a published model's reward that rises"},
     settings={"optimizer": "adamw:lr=1e-4", "epochs": 3},
     logs={"reward": "higher", "kl": "lower"},
 )
