@@ -84,7 +84,6 @@ CARD = Card(
         ),
     },
     tiny={"reward": "letter-4", "generations": 4, "length": 4},
-    missing={"llm/rlhf": "two more seeds of a published model's reward that rises"},
     settings={"optimizer": "adamw:lr=1e-4", "epochs": 3},
     logs={"reward": "higher", "kl": "lower"},
 )
