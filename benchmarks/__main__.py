@@ -29,6 +29,8 @@ FILES = (
     "drawing_numbers",
     "coco_map",
     "compression",
+    "constrained_decoding",
+    "tuning",
     "metrics",
 )
 ROOT = Path(__file__).parents[1]
