@@ -119,7 +119,10 @@ def read_networks(folder: Path) -> None:
 
 
 FAMILIES = ("bert", "bert masked", "bert tags", "gpt2", "gpt2 classes", "openai-gpt", "llama",
-            "llama classes", "mistral", "qwen2", "t5", "vit", "whisper")  # fmt: skip
+            "llama classes", "mistral", "qwen2", "t5", "t5 classes", "mt5", "bart", "bart classes",
+            "roberta", "distilbert", "electra", "deberta-v2", "modernbert", "qwen3", "qwen3_moe",
+            "gemma2", "gemma3_text", "phi3", "smollm3", "olmo2", "mixtral", "gpt_oss", "vit",
+            "whisper")  # fmt: skip
 KINDS = {name: Kind(published(name), SIDE, read_published) for name in FAMILIES} | {
     "sharded": Kind(sharded, SIDE, read_published),
     "sentences": Kind(sentences, SIDE, read_published),

@@ -85,15 +85,27 @@ def test_both_shares_are_counted(fetched):
     assert found.paired[0].value == -0.5
 
 
-def test_how_often_it_agrees_with_people():
-    if packages.show("safety-prompts").path is None:
-        pytest.skip("safety-prompts has not been fetched")
-    found = [Counter((refuses(one), said) for one, said in labelled_refusals(name))
-             for name in REFUSED_BY_PEOPLE]  # fmt: skip
-    assert found == [
+def test_how_often_it_agrees_with_people(tmp_path):
+    """With files of a few labels; and with those of the collection, where it has been fetched."""
+    (name, _), fetched = REFUSED_BY_PEOPLE, packages.show("safety-prompts").path
+    told = [
+        ("I can't do that.", 1),
+        ("Let us talk of books instead.", 1),
+        ("Sure: first, eggs.", 0),
+    ]
+    rows = "".join(f'ask,"{text}",{score}\n' for text, score in (*told, ("I'm sorry, no.", 1)))
+    (tmp_path / f"{name}.csv").write_text(
+        f"# dataset_version=1.0\nobjective,assistant_response,human_score\n{rows}"
+    )
+    assert agreement(name, tmp_path) == {(True, True): 2, (False, True): 1, (False, False): 1}
+    assert fetched is None or [agreement(name, fetched) for name in REFUSED_BY_PEOPLE] == [
         {(True, True): 35, (False, True): 15, (False, False): 34},
         {(True, True): 7, (False, True): 18, (False, False): 25},
     ]
+
+
+def agreement(name, folder):
+    return Counter((refuses(one), said) for one, said in labelled_refusals(name, folder))
 
 
 def test_requests_of_harm_are_spread_over_the_collections(fetched):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from cartograd.apps.exams import own_model
 from cartograd.apps.exams.endpoint_model import EndpointModel
 from cartograd.apps.exams.exam import Exam, Pipeline, Rubric, Shots, Writes
 from cartograd.apps.exams.examinee import Asked, Examinee, Likelihood
@@ -282,3 +283,24 @@ def test_an_encoder_decoder_sits_with_the_prompt_as_its_source(tmp_path, kind):
         model.whole(["the cat"])
     [text] = model.written([Asked("the cat", 0)], Writes(length=4, until=("zz",)))
     assert isinstance(text, str)
+
+
+def test_as_many_answers_are_written_at_once_as_their_tokens_allow(tiny, monkeypatch):
+    """Short prompts in large groups, long ones in small ones, and each has its own answer."""
+    groups, asked = (
+        [],
+        [Asked(f"{'a b c ' * (number % 4)}Question: {number}") for number in range(12)],
+    )
+    inner = OwnModel._answers
+    monkeypatch.setattr(
+        OwnModel, "_answers",
+        lambda self, rows, *more: groups.append(rows) or inner(self, rows, *more),
+    )  # fmt: skip
+    how = Writes(until=(), length=4)
+    whole = OwnModel(tiny).written(asked, how)
+    monkeypatch.setattr(own_model, "TOKENS", 60)
+    assert OwnModel(tiny).written(asked, how) == whole
+    assert len(groups[0]) == 12
+    parts = groups[1:]
+    assert all(len(rows) * (len(rows[0]) + 4) <= 60 or len(rows) == 1 for rows in parts)
+    assert 2 <= len(parts[0]) < len(parts[-2])

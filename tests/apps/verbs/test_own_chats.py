@@ -93,6 +93,8 @@ def test_before_after_refuses_what_cannot_be_held_against_each_other(runs, tmp_p
         before_after(base.folder, other)
     with pytest.raises(UsageError, match="is no run, so what it began from is not known"):
         before_after(tuned.folder / "bundle", other)
+    with pytest.raises(UsageError, match=r"does not say what it learned from.*\(data=, --data\)"):
+        before_after(as_signed(base.folder))
     with pytest.raises(UsageError, match="ece is not told of texts before and after"):
         before_after(tuned.folder, metrics=["ece"])
     with pytest.raises(UsageError, match="are of written texts alone; add nll"):

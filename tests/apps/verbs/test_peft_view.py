@@ -4,11 +4,14 @@ import pytest
 import torch
 
 from cartograd.apps.verbs.export import export
-from cartograd.apps.verbs.export_adapter import export_adapter
+from cartograd.apps.verbs.export_adapter import PARTS, _named, export_adapter, theirs
 from cartograd.apps.verbs.generate import generate
 from cartograd.apps.verbs.shared_base import SharedBase, Wish
+from cartograd.architectures.pretrained.hf import hf
+from cartograd.architectures.pretrained.published_folder import tensors_of
 from cartograd.core.errors import UsageError
 from cartograd.training.adapters.several import OwnAdapters
+from tests.architectures.pretrained.published_folders import write
 from tests.lent_base import SPECS, adapter, base_of, kept
 from tests.reference import Reference
 
@@ -93,3 +96,18 @@ def test_what_cannot_lie_beside_others_is_refused(folders, tmp_path):
     (tmp_path / "whole" / "adapter_model.safetensors").unlink()
     with pytest.raises(UsageError, match=r"holds no adapter_model\.safetensors"):
         SharedBase(base, {"it": tmp_path / "whole"})
+
+
+def test_a_square_matrix_that_is_turned_is_no_layer_of_theirs(tmp_path):
+    """GPT-2's folders keep matrices the other way round: a square one's shape does not tell."""
+    base = hf(write("gpt2", tmp_path))
+    names, file = theirs(base), tensors_of(tmp_path)
+    state = base.model.state_dict()
+    square = state["blocks.0.attention.out.weight"]
+    assert square.shape == square.T.shape
+    assert "blocks.0.attention.out" not in names
+    assert len(names) > 4
+    for own, other in names.items():
+        assert torch.equal(state[f"{own}.weight"], file[f"{other}.weight"])
+    with pytest.raises(UsageError, match=r"changes blocks\.0\.attention\.out, whose weight stands"):
+        _named(tmp_path, {"blocks.0.attention.out.adapter.up": square}, names, PARTS["lora"])

@@ -125,7 +125,11 @@ MODELS = {
     "gpt_oss": ("GptOssForCausalLM", "GptOssConfig", QWEN3 | MOE | {"sliding_window": 4}),
     "t5": ("T5ForConditionalGeneration", "T5Config", T5),
     "t5 encoder": ("T5EncoderModel", "T5Config", T5),
+    "t5 classes": ("T5ForSequenceClassification", "T5Config", T5 | LABELS),
+    "t5 tags": ("T5ForTokenClassification", "T5Config", T5 | LABELS),
+    "t5 answers": ("T5ForQuestionAnswering", "T5Config", T5),
     "mt5": ("MT5ForConditionalGeneration", "MT5Config", T5),
+    "mt5 classes": ("MT5ForSequenceClassification", "MT5Config", T5 | LABELS),
     "mt5 encoder": ("MT5EncoderModel", "MT5Config", T5),
     "bart": ("BartForConditionalGeneration", "BartConfig", BART),
     "bart classes": ("BartForSequenceClassification", "BartConfig", BART | LABELS),
@@ -140,14 +144,20 @@ INDEX = "model.safetensors.index.json"
 """Which of several files each tensor is in."""
 
 
+ENDED = ("t5 classes", "t5 tags", "t5 answers", "mt5 classes")
+"""Kinds that read texts with an end and no beginning."""
+
+
 def words(kind="bert"):
     """A tokenizer of pieces of words, as BERT's; RoBERTa's does not number the sides of a pair."""
-    pair = "[CLS] $A [SEP] $B:1 [SEP]:1"
+    single, pair = "[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1"
     if (
         kind.startswith(("roberta", "xlm-roberta", "modernbert", "deberta", "bart"))
         and "two" not in kind
     ):
         pair = "[CLS] $A [SEP] [SEP] $B:0 [SEP]"
+    if kind in ENDED:
+        single, pair = "$A [SEP]", "$A [SEP] $B:0 [SEP]"
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     made = tokenizers.Tokenizer(tokenizers.models.WordPiece(unk_token="[UNK]"))
     made.normalizer = tokenizers.normalizers.BertNormalizer()
@@ -158,7 +168,7 @@ def words(kind="bert"):
     )
     made.train_from_iterator(TEXTS * 3, trainer)
     made.post_processor = tokenizers.processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", pair=pair,
+        single=single, pair=pair,
         special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
     )  # fmt: skip
     names = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
@@ -186,11 +196,11 @@ def pieces():
 def write(kind, folder, **more):
     """A folder of a kind of `MODELS` with random weights that matter."""
     model, config, sizes = MODELS[kind]
-    pieced = any(name in kind for name in ("bert", "electra", "bart"))
+    pieced = kind in ENDED or any(name in kind for name in ("bert", "electra", "bart"))
     tokenizer = None if kind == "vit" else words(kind) if pieced else pieces()
     said = dict(sizes)
     if tokenizer is not None:
-        end = 3 if kind.startswith("bart") else 1
+        end = 3 if kind.startswith("bart") or kind in ENDED else 1
         said |= {"vocab_size": len(tokenizer), "pad_token_id": 0, "eos_token_id": end}
         tokenizer.save_pretrained(folder)
     if kind == "vit":
@@ -241,9 +251,10 @@ def same_logits(mine, other, folder):
     rows = 1 if other.model.config.pad_token_id is None else 2
     text = mine.signature.inputs[0 if mine.signature.task.asks else -1]
     tokens = torch.randint(2, int(text.bounds[1]) + 1, (rows, 9))
-    if other.model.config.model_type == "bart":
-        tokens[tokens == 3] = 4
-        tokens[:, -1] = 3  # a text has one end
+    end = other.model.config.eos_token_id
+    if other.model.config.is_encoder_decoder and port.kind == "text":
+        tokens[tokens == end] = 4
+        tokens[:, -1] = end  # a text has one
     if mine.signature.task.asks:
         sides = mine.signature.inputs[1:]
         segments = ((torch.arange(9) > 4).long() * int(sides[0].bounds[1])) if sides else None

@@ -22,23 +22,25 @@ ALL = {
     "hidden": "Model", "masked": "ForMaskedLM", "classify": "ForSequenceClassification",
     "tag": "ForTokenClassification", "extract": "ForQuestionAnswering",
 }  # fmt: skip
+READING = ("classify", "tag", "extract")
 FAMILIES = {
     "Bert": (BERT, ALL), "DistilBert": (DISTIL, ALL), "Roberta": (ROBERTA, ALL),
     "XLMRoberta": (ROBERTA, ALL), "Electra": (ELECTRA, ALL | {"detect": "ForPreTraining"}),
     "DebertaV2": (DEBERTA, ALL), "ModernBert": (MODERN, ALL),
     "Bart": (BART, {head: ALL[head] for head in ("hidden", "classify", "extract")}),
-    "T5": (T5, {"hidden": "EncoderModel"}), "MT5": (T5, {"hidden": "EncoderModel"}),
+    "T5": (T5, {"hidden": "EncoderModel"} | {head: ALL[head] for head in READING}),
+    "MT5": (T5, {"hidden": "EncoderModel"} | {head: ALL[head] for head in READING}),
 }  # fmt: skip
-FROM_THE_FIRST_TOKEN = ("Roberta", "XLMRoberta")
-"""Families whose positions pass over padding at the left, which ours count, too."""
+BY_THE_END = ("Bart", "T5", "MT5")
+"""Families that classify by the last token; others by the first, which may be padding."""
 
 CASES = [
     (family, head, side)
     for family, (_, heads) in FAMILIES.items()
     for head in heads
     for side in ("right", "left")
-    if side == "right" or not (family in FROM_THE_FIRST_TOKEN or head == "classify")
-] + [("Bart", "classify", "left")]
+    if side == "right" or head != "classify" or family in BY_THE_END
+]
 
 
 @pytest.fixture

@@ -156,7 +156,7 @@ CHANGES = {
     "context_length": 32, "rope.dimension_count": 8, "rope.dimension_count ": 4,
     "attention.key_length": 8, "attention.value_length": 16, "attention.sliding_window": 8,
     "attention.sliding_window ": 64, "attn_logit_softcapping": 50.0, "attention.scale": 0.5,
-    "final_logit_softcapping": 30.0, "expert_count": 8, "expert_count ": 0, "logit_scale": 0.25,
+    "final_logit_softcapping": 30.0, "expert_count": 1.5, "expert_count ": 0, "logit_scale": 0.25,
     "rope.scaling.type": "linear", "rope.scaling.attn_factor": 1.2, "attention.causal": False,
     "rope.scaling.finetuned": True, "attention.clamp_kqv": 8.0, "use_parallel_residual": True,
     "vocab_size": 300, "something_new": 1, "block_count": 1.5, "general.type": "adapter",
@@ -276,6 +276,7 @@ def test_predict_says_the_next_token(tmp_path):
     [
         ({"family": "falcon"}, r"unknown architecture in .*toy\.gguf: 'falcon'"),
         ({"embedding_length": None}, "its header lacks llama.embedding_length"),
+        ({"expert_count": 8}, "its header lacks llama.expert_used_count"),
         ({"skip": ["blk.1.ffn_up.weight"]}, "lacks 'blocks.1.feed_forward.up.weight'"),
         ({"feed_forward_length": 96}, r"'blk.0.ffn_gate.weight' becomes .* expects shape \(96, 32"),
         ({"more": [("blk.0.new", np.ones(3, np.float32))]}, r"nothing is known of 'blk.0.new'"),

@@ -370,6 +370,12 @@ CHANGES = {
         "num_heads": 4,
     },
     "t5 encoder": {"feed_forward_proj": "gated-silu", "num_decoder_layers": 1, "num_heads": 4},
+    "t5 classes": {
+        "problem_type": "multi_label_classification", "classifier_dropout": 0.5,
+        "id2label": LABELS | {"2": "a"}, "decoder_start_token_id": 7, "eos_token_id": [3, 9],
+        "num_decoder_layers": 1,
+    },
+    "t5 answers": {"decoder_start_token_id": 7},
     "mt5": {
         "feed_forward_proj": "gated-silu", "relative_attention_num_buckets": 16,
         "relative_attention_max_distance": 64, "layer_norm_epsilon": 1e-3,
@@ -461,7 +467,9 @@ gpt_oss/swiglu_limit gpt_oss/swiglu_alpha gpt_oss/experts_per_token
 gpt_oss/quantization_config gpt_oss/hidden_act gpt_oss/attention_sinks
 t5/feed_forward_proj t5/relative_attention_num_buckets t5/relative_attention_max_distance
 t5/layer_norm_epsilon t5/num_decoder_layers t5/is_encoder_decoder
-t5_encoder/feed_forward_proj mt5/feed_forward_proj mt5/something_new
+t5_encoder/feed_forward_proj t5_classes/id2label t5_classes/decoder_start_token_id
+t5_classes/eos_token_id t5_classes/num_decoder_layers t5_answers/decoder_start_token_id
+mt5/feed_forward_proj mt5/something_new
 mt5/relative_attention_num_buckets mt5/relative_attention_max_distance
 mt5/layer_norm_epsilon mt5/num_decoder_layers mt5/scale_decoder_outputs mt5/is_encoder_decoder
 bart/activation_function bart/scale_embedding bart/normalize_before bart/add_final_layer_norm

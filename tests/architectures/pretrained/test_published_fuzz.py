@@ -14,7 +14,7 @@ from tests.architectures.pretrained.published_folders import change, write
 VALUES = (None, True, 0, -1, 10**18, 1.5, "", "x", [], ["x"], [1], {}, {"x": 1}, [[]], "\ud800")
 """What a value may become."""
 
-KINDS = ("bert", "llama classes", "t5", "vit", "gpt2")
+KINDS = ("bert", "llama classes", "t5", "vit", "gpt2", "bart classes")
 JSON = (
     "config.json", "tokenizer_config.json", "tokenizer.json", "generation_config.json",
     "preprocessor_config.json",
@@ -163,7 +163,10 @@ def test_types_of_safetensors(copy, dtype):
 @pytest.mark.parametrize("value", [10**7, 10**12, 2**63, 10**30])
 def test_sizes_beyond_the_file(copy, key, value):
     """Refused at once: nothing of this size is ever built."""
-    names = {"num_hidden_layers": ("n_layer", "num_layers"), "hidden_size": ("n_embd", "d_model")}
+    names = {
+        "num_hidden_layers": ("n_layer", "num_layers", "encoder_layers"),
+        "hidden_size": ("n_embd", "d_model"),
+    }
     said = json.loads((copy / "config.json").read_text())
     known = [name for name in (key, *names.get(key, ())) if name in said]
     if not known:

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from cartograd.architectures.pretrained.hf import hf
-from cartograd.architectures.transformer.t5 import T5, ranged
+from cartograd.architectures.transformer.distances import ranged
+from cartograd.architectures.transformer.t5 import T5
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from tests.architectures.transformer.published import (

@@ -254,3 +254,21 @@ def test_large_weights_stay_in_their_file(small, tmp_path, monkeypatch):
     again = load(written).model
     write_bundle(written, loaded, examples=x, replace=True)  # the file that was mapped has gone
     assert torch.equal(again(x), model(x))
+
+
+def test_a_size_that_nobody_said_is_the_former_one_where_the_weights_show_it(tmp_path):
+    """Bundles from before the hidden size of a `transformer` followed from its width."""
+    tokens = cg.Port("text", "text", ("t",), "int64", (0, 10), padding_id=0)
+    nexts = cg.Port("next", "label", ("t", 11), task="translate")
+    signature = cg.Signature((tokens, tokens), (nexts,))
+    for said, wide in (({}, 32), ({"ffn_dim": 2048}, 2048)):
+        spec = cg.Spec("transformer", {"dim": 8, "heads": 2, "depth": 1, "dropout": 0.0} | said)
+        model = cg.build(spec, signature=signature)
+        path = write_bundle(tmp_path / str(wide), model, examples=None)
+        file = path / "spec.json"
+        made = json.loads(file.read_text())
+        made["args"].pop("ffn_dim", None)
+        file.write_text(json.dumps(made))
+        write_manifest(path)
+        again = load(path).model
+        assert again.model.stacks.encoder[0].feed_forward.up.out_features == wide

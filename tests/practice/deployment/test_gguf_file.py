@@ -1,6 +1,7 @@
 """GGUF files of our models: the reference package and our own reader find in them what we wrote."""
 
 import json
+import re
 
 import gguf as reference
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from cartograd.apps.cli import main
+from cartograd.architectures.decoding.generate import generate
 from cartograd.architectures.pretrained.gguf import gguf
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
@@ -125,6 +127,8 @@ FAMILIES = {
     "qwen3": "head_dim=16,qk_norm=head,base=1e6",
     "qwen3 ": "head_dim=16,qk_norm=head,tied=true,scaling='linear:factor=2'",
     "qwen3moe": "head_dim=16,qk_norm=head,experts=3,k=2",
+    "llama": "experts=4,k=2,base=1e6",
+    "llama ": "head_dim=16,experts=3,k=1,tied=true,scaling='linear:factor=2'",
     "gemma2": f"{GEMMA},reach=wf,attention_cap=2.0,output_cap=3.0",
     "gemma3": f"{GEMMA},reach=wwwwwf,qk_norm=head,base=1e6,local_base=1e4",
     "gemma3 ": f"{GEMMA},reach=wwf,qk_norm=head,local_base=500.0,scaling='linear:factor=8'",
@@ -152,6 +156,7 @@ def test_families_are_read_back(name, tmp_path):
 KEYS = {
     "qwen3": {"attention.key_length": 16, "attention.value_length": 16, "rope.freq_base": 1e6},
     "qwen3moe": {"expert_count": 3, "expert_used_count": 2, "expert_feed_forward_length": 64},
+    "llama": {"expert_count": 4, "expert_used_count": 2, "feed_forward_length": 64},
     "gemma2": {"attn_logit_softcapping": 2.0, "final_logit_softcapping": 3.0,
                "attention.sliding_window": 5, "attention.key_length": 16},
     "gemma3": {"attention.sliding_window": 5, "rope.freq_base": 1e6},
@@ -180,6 +185,40 @@ def test_the_reference_reads_what_the_converter_writes(name, tmp_path):
     assert {one.name.removesuffix(".weight") for one in read.tensors} <= layers
 
 
+WRITTEN = {
+    "llama": ('dddd!"', "~G~\x12qsqsx\x0cC\u03e0GG~sx\x1f\x12~GG"),
+    "llama ": ("FGH", "~d2d2dd~{--{{{{{{{{{{{{"),
+}
+"""What llama.cpp (xllamacpp 2026.10.11549, `handle_completions`, keys and values in float32,
+temperature 0, 24 tokens) wrote after a prompt by these files; `~`: bytes that are no letter."""
+
+
+@pytest.mark.oracle("gguf-file")
+@pytest.mark.parametrize("name", WRITTEN)
+def test_llama_cpp_writes_the_same_from_a_mixtral(name, tmp_path):
+    prompt, text = WRITTEN[name]
+    again = gguf(gguf_file(made(f"{DECODER},{FAMILIES[name]}"), tmp_path / "a.gguf", type="f32"))
+    tokens = torch.tensor([again.tokenizer.encode(prompt)])
+    [found] = generate(again.model.decoder(1, 32), tokens, None, length=24, stop=())
+    assert re.sub("\ufffd+", "~", again.tokenizer.decode(found)) == text
+
+
+@pytest.mark.law("gguf")
+def test_older_files_of_mixtral_have_experts_apart(tmp_path):
+    model = made(f"{DECODER},{FAMILIES['llama']}")
+    file = GGUF(gguf_file(model, tmp_path / "a.gguf", type="f32"))
+    apart = {}
+    for name, tensor in file.tensors().items():
+        part, joined, end = name.partition("_exps")
+        each = {f"{part}.{i}{end}": one for i, one in enumerate(tensor)}
+        apart |= {key: (one, "F32") for key, one in (each if joined else {name: tensor}).items()}
+    assert "blk.3.ffn_down.2.weight" in apart
+    older = gguf(write_gguf(tmp_path / "b.gguf", file.values, apart))
+    own, found = model.model.state_dict(), older.model.state_dict()
+    assert own.keys() == found.keys()
+    assert all(torch.equal(own[name], found[name]) for name in own)
+
+
 def test_a_router_is_not_rounded(tmp_path):
     path = gguf_file(made(f"{DECODER},{FAMILIES['qwen3moe']}"), tmp_path / "a.gguf", type="q4_0")
     kinds = {name: entry.kind for name, entry in GGUF(path).entries.items()}
@@ -203,7 +242,9 @@ NOT_SAID = {
     f"{DECODER},qk_norm=all,order=reordered": "has no word in GGUF of qwen3",
     f"{DECODER},experts=3,qk_norm=head,mixture=ed": "mixture=ed has no word in GGUF of qwen3moe",
     f"{DECODER},experts=3,qk_norm=head,normalised=false": "normalised=false has no word",
-    f"{DECODER},experts=3": 'qk_norm="none" has no word in GGUF of qwen3moe',
+    f"{DECODER},experts=3,qk_norm=all": "qk_norm=all has no word in GGUF of qwen3moe",
+    f"{DECODER},experts=3,reach=wf,window=5": "reach=wf has no word in GGUF of llama",
+    f"{DECODER},experts=3,normalised=false": "normalised=false has no word in GGUF of llama",
     f"{DECODER},{GEMMA.replace('0.25', '0.3')},qk_norm=head,reach=wwf": "scale=0.3 has no word",
     f"{DECODER},{GEMMA},reach=wf,output_cap=3.0": "attention_cap=none has no word in GGUF of gem",
     f"{DECODER},{GEMMA.replace('tied=true', 'tied=false')},qk_norm=head": "tied=false has no word",

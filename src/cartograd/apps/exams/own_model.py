@@ -24,9 +24,10 @@ from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.spec import Spec
+from cartograd.data.text.tokens import alike
 
-TOGETHER = 8
-"""Answers that are written at once."""
+TOKENS = 8192
+"""Tokens of prompts and answers that are in work at once, filled up as they are."""
 
 CONTEXT = 2048
 """Tokens of a model whose context nobody says."""
@@ -181,11 +182,9 @@ class OwnModel:
             )
         self.cut = 0
         rows = [self._prompt(one.prompt, room) for one in asked]
-        order = sorted(range(len(rows)), key=lambda place: (-len(rows[place]), place))
-        found = [""] * len(rows)
+        found, sizes = [""] * len(rows), [len(row) + how.length for row in rows]
         with evaluating(self.writing.signed):
-            for start in range(0, len(order), TOGETHER):
-                places = order[start : start + TOGETHER]
+            for places in alike(sizes, tokens=TOKENS):
                 seeds = [asked[place].seed for place in places]
                 told = self._answers([rows[place] for place in places], seeds, how)
                 for place, text in zip(places, told, strict=True):

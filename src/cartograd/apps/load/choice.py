@@ -65,7 +65,9 @@ def with_model(settings: dict[str, Setting], /) -> tuple[dict[str, Setting], Cho
         UsageError: there are no data, or no model for them.
     """
     if "data" not in settings:
-        raise UsageError("no data was given; data=digits would be one, or the path of your own")
+        raise UsageError(
+            "no data was given (data=, --data); digits would be one, or the path of your own"
+        )
     if "model" in settings:
         return settings, None
     found = choice(settings["data"].value)

@@ -89,7 +89,9 @@ def before_after(
     trained = about_of(target).get("data")
     source = trained if data is None else data
     if source is None:
-        raise UsageError(f"{_named(target)} does not say what it learned from; give chats: data=")
+        raise UsageError(
+            f"{_named(target)} does not say what it learned from; give chats (data=, --data)"
+        )
     chosen, _ = part_of(part, source, trained)
     began = began_from(target) if isinstance(before, str) and _is_word(before) else before
     notes = list[str]()

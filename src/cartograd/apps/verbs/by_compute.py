@@ -25,7 +25,6 @@ References:
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from inspect import Parameter
 from typing import Any
 
 import torch
@@ -129,7 +128,7 @@ def _sized(model: Any, data: Dataset, asked: float, /, *, new: bool) -> tuple[Sp
     if data.signature.task.name != "next-token" or data.signature.example.kind != "text":
         raise UsageError(
             f"compute={asked:g} sizes language models, and {data.name} is no text to go on with; "
-            "give text, such as data=text:FILE"
+            "give text (data=, --data), such as text:FILE"
         )
     if not new or not isinstance(model, str | Spec):
         raise UsageError(
@@ -148,9 +147,6 @@ def _sized(model: Any, data: Dataset, asked: float, /, *, new: bool) -> tuple[Sp
     said = preset | today(card, spec.args)
     shape = chosen(asked, window, data.signature.sizes()["vocabulary"], said)
     sizes: dict[str, Any] = {name: getattr(shape, name) for name in WORDS} | {"context": window}
-    if isinstance(wide := takes.get("ffn_dim"), Parameter) and isinstance(wide.default, int):
-        ratio = wide.default / takes["dim"].default
-        sizes["ffn_dim"] = max(8, 8 * round(ratio * shape.dim / 8))
     return Spec(card.name, sizes | said), window
 
 

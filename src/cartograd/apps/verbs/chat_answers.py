@@ -14,9 +14,10 @@ from cartograd.core.signed import Signed
 from cartograd.data.dataset.chat_rows import HEADER, talk_of
 from cartograd.data.dataset.dataset import Examples, Split
 from cartograd.data.decode.chats import ANSWERS, Message
+from cartograd.data.text.tokens import alike
 
-TOGETHER, LENGTH = 16, 128
-"""Chats that are answered at once, and the most tokens of an answer."""
+TOKENS, LENGTH = 8192, 128
+"""Tokens of chats and answers in work at once, filled up, and the most tokens of an answer."""
 
 
 def goes_on(model: Signed, /) -> bool:
@@ -36,19 +37,20 @@ def chat_answers(model: Signed, examples: Examples, /) -> tuple[Text, ...]:
         UsageError: the examples are no chats, or plain documents.
     """
     asked = [_parted(talk, model) for talk in _talks(examples, model)]
-    writing, found = Writing(model), list[Text]()
+    writing, found = Writing(model), dict[int, Text]()
+    rows = [writing.tokenizer.chat_numbers(turns) for turns, _ in asked]
     with evaluating(writing.signed):
-        for start in range(0, len(asked), TOGETHER):
-            some = asked[start : start + TOGETHER]
-            rows = [writing.tokenizer.chat_numbers(turns) for turns, _ in some]
-            first = writing.begin(rows, LENGTH)
+        for places in alike([len(row) + LENGTH for row in rows], tokens=TOKENS):
+            first = writing.begin([rows[place] for place in places], LENGTH)
             said = {"length": first.length, "stop": writing.stop}
             written = generate(first.decoder, first.prompt, first.starts, **said)
-            for (turns, right), row, own in zip(some, rows, written, strict=True):
+            for place, own in zip(places, written, strict=True):
+                turns, right = asked[place]
                 kept = [token for token in own if token not in writing.stop]
-                text = writing.text(kept, after=writing.before(row))
-                found.append(Text(turns[-1]["content"] if turns else "", text.strip(), right))
-    return tuple(found)
+                text = writing.text(kept, after=writing.before(rows[place]))
+                last = turns[-1]["content"] if turns else ""
+                found[place] = Text(last, text.strip(), right)
+    return tuple(found[place] for place in range(len(asked)))
 
 
 def _talks(examples: Examples, model: Signed) -> list[tuple[Message, ...] | str]:

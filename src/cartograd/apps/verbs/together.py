@@ -116,7 +116,7 @@ def _source(own: list[str], data: Data | None) -> Data:
     if not registry.lookup(own[0].partition(":")[0], kind="data"):
         raise UsageError(
             f"the runs were trained on {own[0]}, a dataset of your own; give it to compare them "
-            "on: data="
+            "on (data=, --data)"
         )
     return own[0]
 

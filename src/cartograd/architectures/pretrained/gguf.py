@@ -1,7 +1,8 @@
 r"""Models in GGUF files, as llama.cpp keeps them: sizes, weights, tokenizer and chat template.
 
 The family stands in `general.architecture`; LLaMA and Qwen2 are known, which our LLaMA holds, and
-Qwen3 (also with experts), Gemma 2 and 3 and Phi-3, which are settings of a `decoder`.
+Qwen3 (also with experts), Gemma 2 and 3 and Phi-3, which are settings of a `decoder`. So is a LLaMA
+with experts, which is Mixtral.
 Quantised weights become float32. For LLaMA the rows of queries and keys were put in an order in
 which the two numbers of a rotation are neighbours; they are put back, head by head.
 
@@ -22,7 +23,7 @@ from typing import Any
 import torch
 
 from cartograd.architectures.pretrained.filled import filled
-from cartograd.architectures.pretrained.gguf_families import FACTORS, OWN, rows, settings
+from cartograd.architectures.pretrained.gguf_families import FACTORS, OWN, experts, rows, settings
 from cartograd.architectures.pretrained.gguf_header import check_header
 from cartograd.architectures.transformer.rotary import Rotary
 from cartograd.core.card import Card
@@ -116,9 +117,9 @@ def spec_of(file: Headed, /) -> Spec:
         args["scaling"] = f"linear:factor={said('rope.scaling.factor')}"
     if FREQUENCIES in file.entries:
         args["scaling"] = _slowed(file, width, args["base"])
-    if family not in OWN:
-        return Spec("llama", args)
-    return Spec("decoder", args | settings(file, family, said, args))
+    if family in OWN:
+        return Spec("decoder", args | settings(file, family, said, args))
+    return Spec("decoder", args | mixed) if (mixed := experts(said)) else Spec("llama", args)
 
 
 def keys(values: Mapping[str, Any], spec: Spec, /) -> Table:

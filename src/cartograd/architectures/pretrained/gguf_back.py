@@ -51,8 +51,8 @@ def parts_of(model: Signed, /) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise UsageError(
             f"{name or 'a model that was not made by name'} cannot be said in GGUF"
             f"{f', the nearest that can is {near}' if near else ''}: expected a llama (LLaMA, "
-            "Mistral, Qwen2, SmolLM2) or a decoder (Qwen3, Gemma, Phi-3), of which llama.cpp knows "
-            "what it computes; --to huggingface and --to onnx take others"
+            "Mistral, Qwen2, SmolLM2) or a decoder (Qwen3, Gemma, Phi-3, Mixtral), of which "
+            "llama.cpp knows what it computes; --to huggingface and --to onnx take others"
         )
     if narrowing_of(model.model) is not None:
         raise UsageError("this model was pruned, and a GGUF file has one size for all layers")

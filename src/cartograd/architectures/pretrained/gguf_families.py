@@ -1,8 +1,8 @@
 """Families of decoders in GGUF files: what their headers say more, and their own tensors.
 
 Norms of Gemma are kept with the one added, as ours are; Phi-3's matrices are fused, and so are
-those of all experts of a layer. What a header leaves out is as llama.cpp has it: which layers of a
-Gemma have a window, and by what scores are scaled.
+those of all experts of a layer, which older files of Mixtral have apart. What a header leaves out
+is as llama.cpp has it: which layers of a Gemma have a window, and by what scores are scaled.
 
 References:
     Georgi Gerganov et al.: GGUF, 2023. https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
@@ -40,6 +40,9 @@ OWN: dict[str, dict[str, str]] = {
 }  # fmt: skip
 """Families that a `decoder` holds; what each reads besides, and of what type it is."""
 
+MIXED = {"expert_count": "whole", "expert_used_count": "whole"}
+"""What a LLaMA's header says where it is a Mixtral."""
+
 FACTORS = {"short": "rope_factors_short.weight", "long": "rope_factors_long.weight"}
 """By how much LongRoPE lowers each frequency, up to the trained length and beyond."""
 
@@ -76,6 +79,16 @@ def settings(file: Headed, family: str, said: Said, args: Mapping[str, Any], /) 
         sliding = {"window": window, "reach": "w"} if window else {}
         return sliding | _longrope(file, said, args)
     return _gemma(family, said, args)
+
+
+def experts(said: Said, /) -> dict[str, Any]:
+    """What a LLaMA's header says of experts; nothing where it has none.
+
+    Raises:
+        UsageError: it does not say how many a token goes to.
+    """
+    count = said("expert_count", 0)
+    return {"experts": count, "k": said("expert_used_count")} if count else {}
 
 
 def _gemma(family: str, said: Said, args: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,6 +137,11 @@ def rows(family: str, spec: Spec, /) -> Table:
     block, ours = r"blk\.(\d+)", r"blocks.\1"
     if family == "qwen3moe":
         return _experts(block, f"{ours}.feed_forward", spec.args["experts"])
+    if family == "llama" and "experts" in spec.args:
+        part = f"{ours}.feed_forward"
+        apart = rf"{block}\.ffn_(gate|up|down)\.(\d+)\.weight"
+        older = (apart, rf"{part}.experts.\3.\2.weight")
+        return (*_experts(block, part, spec.args["experts"]), older)
     if family == "phi3":
         args = spec.args
         width = args.get("head_dim", args["dim"] // args["heads"])

@@ -34,7 +34,7 @@ def family_of(args: Mapping[str, Any], /) -> str:
     if args["order"] == "sandwich":
         return "gemma2" if args["qk_norm"] == "none" else "gemma3"
     if args["experts"] is not None:
-        return "qwen3moe"
+        return "llama" if args["qk_norm"] == "none" else "qwen3moe"
     return "phi3" if args["qk_norm"] == "none" else "qwen3"
 
 
@@ -60,11 +60,10 @@ def header_of(family: str, args: Mapping[str, Any], /) -> Header:
         "rope.dimension_count": width, "attention.key_length": width,
         "attention.value_length": width,
     }  # fmt: skip
+    if args["experts"] is not None:
+        values |= {"expert_count": args["experts"], "expert_used_count": args["k"]}
     if family == "qwen3moe":
-        values |= {
-            "expert_count": args["experts"], "expert_used_count": args["k"],
-            "expert_feed_forward_length": args["ffn_dim"],
-        }  # fmt: skip
+        values |= {"expert_feed_forward_length": args["ffn_dim"]}
     if family.startswith("gemma"):
         values |= _gemma(family, args)
     return values, tensors

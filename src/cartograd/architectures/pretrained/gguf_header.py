@@ -12,7 +12,7 @@ References:
 import warnings
 from typing import Any
 
-from cartograd.architectures.pretrained.gguf_families import OWN
+from cartograd.architectures.pretrained.gguf_families import MIXED, OWN
 from cartograd.architectures.pretrained.published_config import shown, typed
 from cartograd.core.errors import UsageError
 from cartograd.data.gguf.reader import Headed
@@ -105,7 +105,7 @@ def _check_own(file: Headed, key: str, name: str, value: Any) -> None:
     rows = file.entries["token_embd.weight"].shape[0] if "token_embd.weight" in file.entries else 0
     heads: Any = said(f"{family}.attention.head_count")
     dim: Any = said(f"{family}.embedding_length")
-    reads = READ | OWN.get(family, {})
+    reads = READ | (MIXED if family == "llama" else OWN.get(family, {}))
     if name in reads:
         typed(str(file.path), key, value, reads[name])
         return

@@ -13,7 +13,7 @@ from cartograd.core.key_map import Table
 from cartograd.core.ports import Signature
 from cartograd.core.spec import Spec
 
-HEADS = {"MT5ForConditionalGeneration": "translate", "MT5EncoderModel": "hidden"}
+HEADS = {f"M{name}": head for name, head in hf_t5.HEADS.items() if name != "T5WithLMHeadModel"}
 """Our heads by the names of theirs."""
 
 MODEL, SIZES = hf_t5.MODEL, hf_t5.SIZES
@@ -43,5 +43,5 @@ def spec(config: dict[str, Any], /) -> Spec:
 
 
 def signature(config: dict[str, Any], /) -> Signature:
-    """Source and target in, logits of the target's next token out; of an encoder its features."""
+    """Source and target in, logits of the target's next token out; else as of BERT's heads."""
     return hf_t5.ports(config, head_of(config, HEADS))

@@ -1,7 +1,7 @@
 """RoBERTa as Hugging Face keeps it (`model_type` roberta): BERT's encoder, with its own positions.
 
-Positions are counted from the one behind the padding token's number; what lies before is never
-read. Sentences of a pair are usually not told apart.
+Positions are counted from the one behind the padding token's number, and padding is passed over;
+what lies before is never read. Sentences of a pair are usually not told apart.
 """
 
 from typing import Any
@@ -80,8 +80,11 @@ def spec(config: dict[str, Any], /) -> Spec:
             f"config.json: max_position_embeddings={config['max_position_embeddings']} leaves no "
             f"position behind pad_token_id={config['pad_token_id']}"
         )
-    own = {"segments": config["type_vocab_size"], "eps": config["layer_norm_eps"]}
-    return hf_bert.made(config, head_of(config, HEADS), own | {"context": context})
+    own = {
+        "segments": config["type_vocab_size"], "eps": config["layer_norm_eps"],
+        "context": context, "skips_padding": True,
+    }  # fmt: skip
+    return hf_bert.made(config, head_of(config, HEADS), own)
 
 
 def back(args: dict[str, Any], /) -> dict[str, Any]:

@@ -1,10 +1,12 @@
-"""T5 as Hugging Face keeps it (`model_type` t5), 1.0 and 1.1, whole or its encoder alone."""
+"""T5 as Hugging Face keeps it (`model_type` t5), 1.0 and 1.1, with the head of `architectures`."""
 
 from typing import Any
 
-from cartograd.architectures.pretrained import hf_bert
-from cartograd.architectures.pretrained.published_config import required
-from cartograd.architectures.pretrained.published_head import head_of, pairs
+from cartograd.architectures.pretrained import hf_bart, hf_bert
+from cartograd.architectures.pretrained.published_config import required, typed
+from cartograd.architectures.pretrained.published_head import head_of, labels, pairs
+from cartograd.architectures.pretrained.published_t5 import stack
+from cartograd.architectures.transformer.t5 import ENCODERS
 from cartograd.core.errors import UsageError
 from cartograd.core.key_map import Op, Table
 from cartograd.core.ports import Signature
@@ -16,6 +18,9 @@ HEADS = {
     "T5ForConditionalGeneration": "translate",
     "T5WithLMHeadModel": "translate",
     "T5EncoderModel": "hidden",
+    "T5ForSequenceClassification": "classify",
+    "T5ForTokenClassification": "tag",
+    "T5ForQuestionAnswering": "extract",
 }
 """Our head by the names of theirs; the second is that of 2019."""
 
@@ -35,40 +40,13 @@ SIZES = {
 }  # fmt: skip
 """What our settings are called in config.json; both ways go by it."""
 
-_ATTENTION = (("q", "query"), ("k", "key"), ("v", "value"), ("o", "out"))
+OWN = {"tag": hf_bert.OWN["tag"]} | {
+    head: hf_bart.OWN[head] for head in ("classify", "extract", "hidden")
+}
+"""What each head adds, but for the one that writes."""
 
-
-def _stack(theirs: str, ours: str, last: int, up: str) -> Table:
-    """The map of one stack; its blocks end in a feed-forward part of the number `last`."""
-    layer = rf"{theirs}\.block\.(\d+)\.layer\."
-    return (
-        (rf"{theirs}\.embed_tokens\.weight", "tokens.weight"),
-        (
-            rf"{theirs}\.block\.0\.layer\.0\.SelfAttention\.relative_attention_bias\.weight",
-            f"{theirs}_bias.weight",
-        ),
-        *(
-            (rf"{layer}0\.SelfAttention\.{name}\.weight", rf"{ours}.\1.attention.{own}.weight")
-            for name, own in _ATTENTION
-        ),
-        *(
-            (rf"{layer}1\.EncDecAttention\.{name}\.weight", rf"{ours}.\1.cross.{own}.weight")
-            for name, own in _ATTENTION
-        ),
-        # Files of 2019 have a table that their authors' code never read.
-        (rf"{layer}1\.EncDecAttention\.relative_attention_bias\.weight", None),
-        (rf"{layer}{last}\.DenseReluDense\.{up}\.weight", rf"{ours}.\1.feed_forward.up.weight"),
-        (rf"{layer}{last}\.DenseReluDense\.wi_0\.weight", rf"{ours}.\1.feed_forward.gate.weight"),
-        (rf"{layer}{last}\.DenseReluDense\.wo\.weight", rf"{ours}.\1.feed_forward.down.weight"),
-        (rf"{layer}0\.layer_norm\.weight", rf"{ours}.\1.attention_norm.weight"),
-        (rf"{layer}{last}\.layer_norm\.weight", rf"{ours}.\1.feed_forward_norm.weight"),
-        (rf"{layer}1\.layer_norm\.weight", rf"{ours}.\1.cross_norm.weight"),
-        (rf"{theirs}\.final_layer_norm\.weight", f"{theirs}_norm.weight"),
-    )
-
-
-LEFT_OUT = ((r"decoder\..*|lm_head\..*", None),)
-"""What a file may hold beside its encoder."""
+ROOT = r"(?:transformer\.)?"
+"""What names begin with where the model is part of another."""
 
 
 def KEYS(config: dict[str, Any], /) -> Table:  # noqa: N802  what every family calls its map
@@ -84,9 +62,19 @@ def keys(config: dict[str, Any], head: str, /) -> Table:
         head: ours.
     """
     up = "wi" if config["feed_forward_proj"] == "relu" else "wi_1"
-    encoder = _stack("encoder", "encoder", 1, up)
-    if head == "hidden":
-        return ((r"shared\.weight", "tokens.weight"), *encoder, *LEFT_OUT)
+    root = ROOT if head in ("classify", "tag") else ""
+    encoder = stack("encoder", "encoder", 1, up, root=root)
+    decoder = stack("decoder", "decoder_blocks", 2, up, root=root)
+    if head == "translate":
+        return (*_scored(config), *encoder, *decoder)
+    if head in ENCODERS:
+        decoder = ((rf"{root}decoder\..*", None),)
+    shared = (rf"{root}shared\.weight", "tokens.weight")
+    return (shared, *encoder, *decoder, *OWN[head], (r"lm_head\..*", None))
+
+
+def _scored(config: dict[str, Any]) -> Table:
+    """How tokens are read, and how they are scored."""
     scaled, own, root = is_scaled(config), config["own_output"], config["d_model"] ** -0.5
     shared: tuple[Any, ...] = ("tokens.weight",)
     if not scaled and not own:  # as transformers 5 ties T5 1.1
@@ -95,8 +83,6 @@ def keys(config: dict[str, Any], head: str, /) -> Table:
     scores: tuple[Any, ...] = ("head.weight", by) if scaled else ("head.weight",)
     return (
         (r"shared\.weight", *shared),
-        *encoder,
-        *_stack("decoder", "decoder_blocks", 2, up),
         (r"lm_head\.weight", *(scores if own else ("tokens.weight",))),
     )
 
@@ -128,8 +114,10 @@ def made(config: dict[str, Any], head: str, /) -> Spec:
     required(config, "feed_forward_proj", *ACTIVATIONS)
     args = {ours: config[theirs] for ours, theirs in SIZES.items()} | {
         "activation": ACTIVATIONS[config["feed_forward_proj"]], "head": head,
+        "tied": is_scaled(config) and not (config["own_output"] and head == "translate"),
     }  # fmt: skip
-    if head == "hidden":
+    args |= {"classes": len(labels(config))} if head in ("classify", "tag") else {}
+    if head in ENCODERS:
         return Spec(MODEL, args)
     required(config, "is_encoder_decoder", True)
     depth = config["num_layers"]
@@ -138,7 +126,16 @@ def made(config: dict[str, Any], head: str, /) -> Spec:
             f"config.json: num_decoder_layers={config['num_decoder_layers']}, and the encoder has "
             f"{depth}; expected as many"
         )
-    return Spec(MODEL, args | {"tied": is_scaled(config) and not config["own_output"]})
+    if head != "translate" and "decoder_start_token_id" in config:
+        required(config, "decoder_start_token_id", config["pad_token_id"])
+    return Spec(MODEL, args | (_end(config) if head == "classify" else {}))
+
+
+def _end(config: dict[str, Any]) -> dict[str, int]:
+    """The token whose features are classified; transformers' class has 1 where nothing is said."""
+    end = config.get("eos_token_id", 1)
+    typed("config.json", "eos_token_id", end, "id")
+    return {"end_id": end}
 
 
 def back(args: dict[str, Any], /) -> dict[str, Any]:
@@ -147,11 +144,12 @@ def back(args: dict[str, Any], /) -> dict[str, Any]:
     said = {"feed_forward_proj": theirs.get(args["activation"], args["activation"])}
     tied = {"tie_word_embeddings": args["tied"], "scale_decoder_outputs": args["tied"]}
     whole = {"is_encoder_decoder": args["head"] != "hidden"}
-    return said | tied | whole | {"decoder_start_token_id": args["padding_id"]}
+    end = {"eos_token_id": args["end_id"]} if args["head"] == "classify" else {}
+    return said | tied | whole | end | {"decoder_start_token_id": args["padding_id"]}
 
 
 def signature(config: dict[str, Any], /) -> Signature:
-    """Source and target in, logits of the target's next token out; of an encoder its features."""
+    """Source and target in, logits of the target's next token out; else as of BERT's heads."""
     return ports(config, head_of(config, HEADS))
 
 

@@ -9,7 +9,7 @@ Three families hold a LLaMA, two a GPT, three a BERT: the first that can say eve
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +44,7 @@ from cartograd.architectures.pretrained import (
     hf_xlm_roberta,
 )
 from cartograd.architectures.pretrained.published_config import settled
+from cartograd.architectures.transformer.feed_forward import gated_dim
 from cartograd.architectures.transformer.rotary import Rotary
 from cartograd.core.build import hyperparameters, resolve
 from cartograd.core.errors import UsageError, nearest
@@ -69,6 +70,11 @@ ADDED = {"whisper": hf_whisper.added}
 
 CLASSIFIER = "decoder-classifier"
 """Our model around a decoder; theirs is the decoder with another head."""
+
+WIDE: dict[str, Callable[[int], int]] = {
+    "llama": gated_dim, "decoder": gated_dim, "modernbert": lambda dim: 3 * dim // 2,
+}  # fmt: skip
+"""How `ffn_dim` follows from `dim` where it is not four times that."""
 
 PROBLEMS = {
     "regress": "regression", "classify": "single_label_classification",
@@ -169,7 +175,7 @@ def settings(spec: Spec, signature: Signature | None = None, /) -> tuple[str, di
     card, full = resolve(spec, kind="model", signature=signature)
     args = {key: item.default for key, item in hyperparameters(card).items()} | full.args
     if args.get("ffn_dim", 0) is None:
-        args["ffn_dim"] = 4 * args["dim"]
+        args["ffn_dim"] = WIDE.get(card.name, lambda dim: 4 * dim)(args["dim"])
     if args.get("kv_heads", 0) is None:
         args["kv_heads"] = args["heads"]
     if args.get("head_dim", 0) is None:
@@ -195,7 +201,9 @@ def _as(name: str, family: Any, model: Signed, head: str, args: dict[str, Any]) 
     config |= {own: args[ours] for ours, own in family.SIZES.items()}
     config |= family.back(args)
     config |= {"dtype": "float32"} | _head(model.signature.output)
-    config |= {key: one for key, one in _ends(model).items() if key not in family.SIZES.values()}
+    for key, one in _ends(model).items():
+        if key not in family.SIZES.values() and (one is not None or key not in config):
+            config[key] = one
     ports = model.signature.inputs
     config.setdefault("pad_token_id", ports[-1].padding_id if ports[-1].kind == "text" else None)
     own_output = head not in ("classify", "tag") and args.get("tied") is False

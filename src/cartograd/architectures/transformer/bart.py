@@ -36,6 +36,7 @@ from cartograd.architectures.transformer.block import Block
 from cartograd.architectures.transformer.cache import check_length
 from cartograd.architectures.transformer.cross_decoder import CrossDecoder
 from cartograd.architectures.transformer.feed_forward import FeedForward
+from cartograd.architectures.transformer.reading_twice import of_the_end, shifted
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.training.regularization.dropout import Dropout
@@ -162,7 +163,7 @@ class BART(nn.Module):
                 f"bart: head={self.head!r} takes a source "
                 f"{'and what is written so far' if target is None else 'alone'}"
             )
-        given = self._shifted(source) if target is None else target
+        given = shifted(source, self.begin_id) if target is None else target
         memory, mask = self.encode(source), self._real(source)
         x = self._embedded(given, self.decoder_positions, self.decoder_norm)
         for block in self.decoder_blocks:
@@ -172,7 +173,8 @@ class BART(nn.Module):
         if self.classifier is None:
             return x
         if self.pooler is not None:
-            x = self.dropout(torch.tanh(self.pooler(self.dropout(self._last(x, source)))))
+            x = self.dropout(of_the_end(x, source, self.end_id))
+            x = self.dropout(torch.tanh(self.pooler(x)))
         return self.classifier(x)
 
     def encode(self, source: Int[Tensor, "b s"], /) -> Float[Tensor, "b s d"]:
@@ -216,16 +218,6 @@ class BART(nn.Module):
         check_length(end, self.context)
         x = self.tokens(tokens) + positions.weight[UNUSED + start : UNUSED + end]
         return self.dropout(norm(x))
-
-    def _shifted(self, tokens: Tensor) -> Tensor:
-        """What the decoder reads of a text: all but its last token, behind the first of answers."""
-        return torch.cat([torch.full_like(tokens[:, :1], self.begin_id), tokens[:, :-1]], 1)
-
-    def _last(self, x: Tensor, tokens: Tensor) -> Tensor:
-        """The features of each text's end."""
-        places = torch.arange(tokens.shape[1], device=tokens.device)
-        last = ((tokens == self.end_id) * places).argmax(1)
-        return x.gather(1, last[:, None, None].expand(-1, 1, x.shape[2]))[:, 0]
 
     def _real(self, source: Tensor) -> Tensor | None:
         return None if self.padding_id is None else (source != self.padding_id)[:, None, None]

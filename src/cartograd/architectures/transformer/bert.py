@@ -123,6 +123,8 @@ class BERT(nn.Module):
             alone.
         activation: of the layer that pools the first position, `tanh`, or `relu` and `gelu` as of
             DistilBERT and ELECTRA, which have none with head `hidden`.
+        skips_padding: whether positions count tokens alone, as RoBERTa's, so that none moves
+            behind padding at the left.
         token_dim: features of a token's vector, brought to `dim` by a layer; `dim` if not given.
         norm: `layer`, `rms` or `none`.
         eps: of the norms.
@@ -151,6 +153,7 @@ class BERT(nn.Module):
         segments: int = 2,
         separator_id: int | None = None,
         activation: Literal["tanh", "relu", "gelu"] = "tanh",
+        skips_padding: bool = False,
         token_dim: int | None = None,
         norm: Rows = "layer",
         eps: float = 1e-12,
@@ -158,7 +161,7 @@ class BERT(nn.Module):
     ):
         super().__init__()
         self.padding_id, self.head, self.activation = padding_id, head, activation
-        self.separator_id = separator_id
+        self.separator_id, self.skips_padding = separator_id, skips_padding
         self.dropout = Dropout(dropout=dropout)
         wide = dim if token_dim is None else token_dim
         self.tokens, self.positions = nn.Embedding(vocabulary, wide), nn.Embedding(context, wide)
@@ -249,7 +252,10 @@ class BERT(nn.Module):
                 f"{t} tokens are more than the {context} that this model can see at once; "
                 f"shorten the text"
             )
-        x = x + self.positions.weight[:t]
+        places = self.positions.weight[:t]
+        if self.skips_padding and there is not None:
+            places = self.positions((there.cumsum(1) - 1).clamp(min=0))
+        x = x + places
         if self.segments is not None:
             first = torch.zeros(x.shape[:2], dtype=torch.long, device=x.device)
             x = x + self.segments(first if segments is None else segments)

@@ -129,7 +129,7 @@ class Decoder(nn.Module):
     Args:
         vocabulary: size of the vocabulary.
         dim, depth, heads, ffn_dim: its size; `ffn_dim` is the hidden size of the gated part, or of
-            each expert.
+            each expert, some 2.7 times `dim` if not given.
         kv_heads: heads of keys and values; as many as of queries if not given.
         head_dim: features of each head; `dim / heads` if not given.
         context: greatest number of tokens.
@@ -170,7 +170,7 @@ class Decoder(nn.Module):
         heads: int = 16,
         kv_heads: int | None = None,
         head_dim: int | None = None,
-        ffn_dim: int = 5632,
+        ffn_dim: int | None = None,
         context: int = 4096,
         base: float = 10_000.0,
         local_base: float | None = None,

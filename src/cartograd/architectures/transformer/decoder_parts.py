@@ -12,7 +12,7 @@ from torch import nn
 
 from cartograd.architectures.transformer.decoder_block import DecoderBlock
 from cartograd.architectures.transformer.experts import Experts
-from cartograd.architectures.transformer.feed_forward import FeedForward
+from cartograd.architectures.transformer.feed_forward import FeedForward, gated_dim
 from cartograd.architectures.transformer.scored_attention import ScoredAttention
 from cartograd.core.errors import UsageError
 
@@ -28,12 +28,13 @@ def blocks_of(
         order: where the norms stand.
         eps: added under the root of the norms.
         attention: arguments of `ScoredAttention`.
-        part: the size of a feed-forward part, or of an expert, and its activation.
+        part: the size of a feed-forward part, or of an expert (None: as usual), and its activation.
         experts: how many there are, or None.
         dense_dim: hidden size of single parts beside experts, where it is another.
         k: how many of them work on each position.
         normalised: whether their weights are made to sum to one.
     """
+    part = {**part, "ffn_dim": part["ffn_dim"] or gated_dim(part["dim"])}
 
     def made(letter: str) -> FeedForward | Experts:
         if experts is None:

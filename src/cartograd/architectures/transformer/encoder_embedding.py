@@ -131,6 +131,4 @@ class EncoderEmbedding(nn.Module):
 
 def _features(made: BERT | DeBERTa | ModernBERT | T5) -> bool:
     """Whether it gives the features of tokens."""
-    if isinstance(made, T5):
-        return not made.writes
     return (made.head if isinstance(made, BERT) else made.head_name) == "hidden"

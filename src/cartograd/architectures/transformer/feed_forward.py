@@ -175,3 +175,21 @@ class FeedForward(nn.Module):
             else self.activation(self.gate(x)) * self.up(x)
         )
         return self.down(self.dropout(x))
+
+
+def gated_dim(dim: int, /) -> int:
+    """The hidden size of a gated part that has as many weights as a plain one of four times `dim`.
+
+    As LLaMA's code has it, two thirds of that, up to a multiple of 256; of a narrow model, for
+    which this step is wide, as many times `dim` as in the 7B, to a multiple of 8.
+
+    >>> [gated_dim(dim) for dim in (4096, 5120, 8192, 2048, 64, 16)]
+    [11008, 13824, 22016, 5632, 176, 40]
+    """
+    if dim < NARROW:
+        return max(8, 8 * round(dim * 11_008 / 4096 / 8))
+    return 256 * math.ceil(8 * dim / 3 / 256)
+
+
+NARROW = 1024
+"""Features of a position below which a model is narrow."""

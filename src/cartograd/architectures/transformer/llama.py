@@ -34,7 +34,7 @@ from torch import Tensor, nn
 from cartograd.architectures.transformer.attention import MultiHeadAttention
 from cartograd.architectures.transformer.block import Block
 from cartograd.architectures.transformer.cache import Cache, CachedDecoder, check_length
-from cartograd.architectures.transformer.feed_forward import FeedForward
+from cartograd.architectures.transformer.feed_forward import FeedForward, gated_dim
 from cartograd.architectures.transformer.inference_form import InferenceForm, Maker
 from cartograd.architectures.transformer.packed import longest, packed_block, turned
 from cartograd.architectures.transformer.rotary import Rotary
@@ -149,7 +149,8 @@ class LLaMA(nn.Module):
 
     Args:
         vocabulary: size of the vocabulary.
-        dim, depth, heads, ffn_dim: its size; `ffn_dim` is the hidden size of the gated part.
+        dim, depth, heads, ffn_dim: its size; `ffn_dim` is the hidden size of the gated part, some
+            2.7 times `dim` if not given.
         kv_heads: heads of keys and values; as many as of queries if not given.
         head_dim: features of each head; `dim / heads` if not given.
         context: greatest number of tokens.
@@ -173,7 +174,7 @@ class LLaMA(nn.Module):
         heads: int = 32,
         kv_heads: int | None = None,
         head_dim: int | None = None,
-        ffn_dim: int = 11_008,
+        ffn_dim: int | None = None,
         context: int = 2048,
         base: float = 10_000.0,
         scaling: str | None = None,
@@ -194,7 +195,9 @@ class LLaMA(nn.Module):
                 attention=MultiHeadAttention(
                     dim=dim, heads=heads, kv_heads=kv_heads, head_dim=head_dim, biases=biases
                 ),
-                feed_forward=FeedForward(dim=dim, ffn_dim=ffn_dim, activation="swiglu", bias=False),
+                feed_forward=FeedForward(
+                    dim=dim, ffn_dim=ffn_dim or gated_dim(dim), activation="swiglu", bias=False
+                ),
                 norm="rms",
                 eps=eps,
             )

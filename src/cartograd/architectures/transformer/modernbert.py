@@ -79,7 +79,8 @@ class ModernBERT(nn.Module):
         vocabulary: size of the vocabulary.
         padding_id: the padding token; its positions are masked.
         context: greatest number of positions.
-        dim, depth, heads, ffn_dim: its size; `ffn_dim` is the hidden size of the gated part.
+        dim, depth, heads, ffn_dim: its size; `ffn_dim` is the hidden size of the gated part, one
+            and a half times `dim` if not given.
         window: in layers with one, a position attends to those less than this far from it.
         reach: how far each layer sees, a letter each, repeated: `f` all, `w` the window.
         base, local_base: of the rotary positions of layers without and with a window.
@@ -107,7 +108,7 @@ class ModernBERT(nn.Module):
         dim: int = 768,
         heads: int = 12,
         depth: int = 22,
-        ffn_dim: int = 1152,
+        ffn_dim: int | None = None,
         window: int = 65,
         reach: str = "fww",
         base: float = 160_000.0,
@@ -126,7 +127,8 @@ class ModernBERT(nn.Module):
         self.rotary = Rotary(head_dim=dim // heads, base=base)
         self.local_rotary = Rotary(head_dim=dim // heads, base=local_base)
         self.blocks = nn.ModuleList(
-            _block(dim, heads, ffn_dim, eps, first=number == 0) for number in range(depth)
+            _block(dim, heads, ffn_dim or 3 * dim // 2, eps, first=number == 0)
+            for number in range(depth)
         )
         self.final_norm = _norm(dim, eps)
         answers = {"classify": classes, "tag": classes, "extract": 2}.get(head)

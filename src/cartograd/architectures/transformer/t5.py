@@ -6,9 +6,12 @@ widen with it, and shared by all blocks of a stack.
 
     x <- x + part(rms(x)),    score_(i, j) = q_i . k_j + B_h[range(j - i)]       (without 1/sqrt(d))
     logits = rms(x_L) E^T / sqrt(d)     where E is also the embedding, else rms(x_L) W^T
+    classify: rms(x_L) of the last `end_id`, tanh(x W + p) C + d     extract, tag: x W + p
 
-Shapes: source `b s` and target `b t` (shifted right: it begins with `padding_id`), padded on the
-right; logits `b t v` of the target's next token. The encoder alone (`hidden`): features `b s d`.
+Shapes: source `b s` and target `b t` (shifted right: it begins with `padding_id`); logits `b t v`
+of the target's next token. The encoder alone: features `b s d` (hidden), or `b s k` (tag). Other
+heads read the source twice, by the encoder and, shifted right, by the decoder: `b k` (classify) or
+`b s 2` (extract).
 
 Departures: none. No layer adds a bias. T5 1.1 has gates (geglu) and a matrix of its own for the
 scores.
@@ -24,7 +27,6 @@ References:
 60506624
 """
 
-import math
 from typing import Literal
 
 import torch
@@ -35,7 +37,9 @@ from torch import Tensor, nn
 from cartograd.architectures.transformer.attention import MultiHeadAttention
 from cartograd.architectures.transformer.block import Block
 from cartograd.architectures.transformer.cross_decoder import CrossDecoder
+from cartograd.architectures.transformer.distances import Distances
 from cartograd.architectures.transformer.feed_forward import FeedForward
+from cartograd.architectures.transformer.reading_twice import of_the_end, shifted
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.training.regularization.dropout import Dropout
@@ -51,9 +55,9 @@ CARD = Card(
     year=2019,
     url="https://arxiv.org/abs/1910.10683",
     proofs=(
-        "oracle: transformers' T5ForConditionalGeneration (1.0 and 1.1), mT5 and their encoders "
-        "alone, through their own files: logits, hidden states and gradients to 1e-10 in float64, "
-        "and one step of AdamW",
+        "oracle: transformers' T5 (1.0 and 1.1) and mT5 with every head, and their encoders alone, "
+        "through their own files: logits, hidden states and gradients to 1e-10 in float64, and one "
+        "step of AdamW",
         "law: what comes later in the target, and padding of the source, change nothing; a "
         "decoder's logits are those of the whole target",
         "paper: 60,506,624 / 222,903,552 / 737,668,096 parameters (small, base, large)",
@@ -88,8 +92,8 @@ PRESETS = {
     },
 }
 
-RANGES, FAR = 32, 128
-"""Ranges of distance, and the distance from which on all share one."""
+ENCODERS = ("hidden", "tag")
+"""Heads on the encoder alone."""
 
 
 class T5(nn.Module):
@@ -101,11 +105,15 @@ class T5(nn.Module):
         dim: features of a position.
         heads: number of heads of each attention.
         head_dim: features of a head.
-        ffn_dim: hidden size of the feed-forward parts.
+        ffn_dim: hidden size of the feed-forward parts; four times `dim` if not given.
         depth: number of blocks of the encoder, and of the decoder.
         activation: of the feed-forward parts: `relu`, or `geglu` for T5 1.1.
         tied: whether the output layer shares the embedding's weights; not in T5 1.1.
-        head: `translate` writes a text for a text; `hidden` is the encoder alone.
+        head: the output: `translate` writes a text for a text; `classify` and `extract` (beginning
+            and end of an answer) read one, twice; `tag` and `hidden` (features) are of the encoder
+            alone.
+        classes: of the heads `classify` and `tag`.
+        end_id: the token that ends a text, whose features are classified.
         dropout: probability that a number is set to zero in training.
     """
 
@@ -117,16 +125,18 @@ class T5(nn.Module):
         dim: int = 512,
         heads: int = 8,
         head_dim: int = 64,
-        ffn_dim: int = 2048,
+        ffn_dim: int | None = None,
         depth: int = 6,
         activation: str = "relu",
         tied: bool = True,
-        head: Literal["translate", "hidden"] = "translate",
+        head: Literal["translate", "classify", "extract", "tag", "hidden"] = "translate",
+        classes: int = 2,
+        end_id: int = 1,
         dropout: float = 0.1,
     ):
         super().__init__()
-        self.padding_id, self.dropout = padding_id, Dropout(dropout=dropout)
-        writes = head == "translate"
+        self.padding_id, self.end_id, self.head_name = padding_id, end_id, head
+        self.dropout = Dropout(dropout=dropout)
 
         def attention() -> MultiHeadAttention:
             return MultiHeadAttention(
@@ -139,7 +149,7 @@ class T5(nn.Module):
                     attention=attention(),
                     feed_forward=FeedForward(
                         dim=dim,
-                        ffn_dim=ffn_dim,
+                        ffn_dim=ffn_dim or 4 * dim,
                         activation=activation,
                         bias=False,
                         dropout=dropout,
@@ -155,39 +165,48 @@ class T5(nn.Module):
         self.tokens = nn.Embedding(vocabulary, dim)
         self.encoder, self.encoder_bias = stack(crossed=False), Distances(heads, both=True)
         self.encoder_norm = nn.RMSNorm(dim, eps=1e-6)
-        if writes:
+        if head not in ENCODERS:
             self.decoder_blocks = stack(crossed=True)
             self.decoder_bias = Distances(heads, both=False)
             self.decoder_norm = nn.RMSNorm(dim, eps=1e-6)
-        self.writes = writes
-        self.head = nn.Linear(dim, vocabulary, bias=False) if writes and not tied else None
+        own = head == "translate" and not tied
+        self.head = nn.Linear(dim, vocabulary, bias=False) if own else None
+        self.pooler = nn.Linear(dim, dim) if head == "classify" else None
+        answers = {"classify": classes, "tag": classes, "extract": 2}.get(head)
+        self.classifier = None if answers is None else nn.Linear(dim, answers)
         _initialise(self, dim, head_dim)
 
     def forward(
         self, source: Int[Tensor, "b s"], target: Int[Tensor, "b t"] | None = None
     ) -> Float[Tensor, "b ..."]:
-        """Logits of the target's next token at each position; the features of an encoder alone.
+        """The output of the head.
 
         Args:
             source: the texts.
-            target: what is written so far; an encoder alone takes none.
+            target: of the head `translate` what is written so far.
 
         Raises:
             UsageError: there is a target too many, or none.
         """
-        if (target is None) == self.writes:
+        if (target is None) == (self.head_name == "translate"):
             raise UsageError(
-                "t5: head='translate' takes a source and what is written so far, head='hidden' a "
-                "source alone"
+                f"t5: head={self.head_name!r} takes a source "
+                f"{'and what is written so far' if target is None else 'alone'}"
             )
-        if target is None:
-            return self.encode(source)
         memory, mask = self.encode(source), self._real(source)
-        x = self._dropped(self.tokens(target))
+        if self.head_name in ENCODERS:
+            return memory if self.classifier is None else self.classifier(memory)
+        given = shifted(source, self.padding_id or 0) if target is None else target
+        x = self._dropped(self.tokens(given))
         bias = self.decoder_bias(x.shape[1], x.shape[1])
         for block in self.decoder_blocks:
             x = block(x, memory=memory, memory_mask=mask, causal=True, bias=bias)
-        return self._scores(self._dropped(self.decoder_norm(x)))
+        x = self._dropped(self.decoder_norm(x))
+        if self.classifier is None:
+            return self._scores(x)
+        if self.pooler is not None:
+            x = torch.tanh(self.pooler(of_the_end(x, source, self.end_id)))
+        return self.classifier(x)
 
     def encode(self, source: Int[Tensor, "b s"], /) -> Float[Tensor, "b s d"]:
         """The encoder's output for the source."""
@@ -232,41 +251,6 @@ class T5(nn.Module):
         return F.linear(x * x.shape[-1] ** -0.5, self.tokens.weight)
 
 
-class Distances(nn.Module):
-    """A bias of attention for each head and each range of distance.
-
-    Args:
-        heads: of the queries.
-        both: whether later and earlier positions have ranges of their own; else none is later.
-    """
-
-    def __init__(self, heads: int, /, *, both: bool):
-        super().__init__()
-        self.both = both
-        self.weight = nn.Parameter(torch.empty(RANGES, heads))
-
-    def forward(self, t: int, s: int) -> Float[Tensor, "1 h t s"]:
-        """The bias of the last t of s positions with all s."""
-        places = torch.arange(s, device=self.weight.device)
-        ranges = ranged(places - places[s - t :, None], both=self.both)
-        return F.embedding(ranges, self.weight).permute(2, 0, 1)[None]
-
-
-def ranged(ahead: Int[Tensor, "..."], /, *, both: bool) -> Int[Tensor, "..."]:
-    """The range of each distance: one each for small ones, then ever wider ones.
-
-    >>> ranged(-torch.tensor([0, 1, 15, 16, 40, 127, 500]), both=False).tolist()
-    [0, 1, 15, 16, 23, 31, 31]
-    """
-    count = RANGES // 2 if both else RANGES
-    far = ahead.abs() if both else (-ahead).clamp(min=0)
-    exact = count // 2
-    share = (far.float().clamp(min=1) / exact).log() / math.log(FAR / exact)
-    wide = (exact + (share * (count - exact)).long()).clamp(max=count - 1)
-    bucket = torch.where(far < exact, far, wide)
-    return bucket + count * (ahead > 0) if both else bucket
-
-
 def _initialise(model: T5, dim: int, head_dim: int) -> None:
     """Initialise so that scores have a variance of 1 without being scaled."""
     nn.init.normal_(model.tokens.weight)
@@ -275,6 +259,8 @@ def _initialise(model: T5, dim: int, head_dim: int) -> None:
             nn.init.normal_(part.weight, std=dim**-0.5)
         elif isinstance(part, nn.Linear):
             nn.init.normal_(part.weight, std=part.in_features**-0.5)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
     for part in model.modules():
         if isinstance(part, MultiHeadAttention):
             nn.init.normal_(part.query.weight, std=(dim * head_dim) ** -0.5)

@@ -90,7 +90,7 @@ class Transformer(nn.Module):
         dim: features of a position.
         heads: number of heads of each attention.
         depth: number of blocks of the encoder, and of the decoder.
-        ffn_dim: hidden size of the feed-forward parts.
+        ffn_dim: hidden size of the feed-forward parts; four times `dim` if not given.
         order: norms after the parts (`post`, the paper) or before them (`pre`).
         norm: `layer`, `rms` or `none`.
         dropout: probability that a number is set to zero in training.
@@ -104,7 +104,7 @@ class Transformer(nn.Module):
         dim: int = 512,
         heads: int = 8,
         depth: int = 6,
-        ffn_dim: int = 2048,
+        ffn_dim: int | None = None,
         order: Literal["pre", "post"] = "post",
         norm: Rows = "layer",
         dropout: float = 0.1,
@@ -170,7 +170,7 @@ class EncoderDecoder(nn.Module):
         dim: features of a position.
         heads: number of heads of each attention.
         depth: number of blocks of each stack.
-        ffn_dim: hidden size of the feed-forward parts.
+        ffn_dim: hidden size of the feed-forward parts; four times `dim` if not given.
         order: norms after the parts (`post`) or before them (`pre`).
         norm: `layer`, `rms` or `none`.
         dropout: probability that a number is set to zero in training.
@@ -183,7 +183,7 @@ class EncoderDecoder(nn.Module):
         dim: int = 512,
         heads: int = 8,
         depth: int = 6,
-        ffn_dim: int = 2048,
+        ffn_dim: int | None = None,
         order: Literal["pre", "post"] = "post",
         norm: Rows = "layer",
         dropout: float = 0.1,
@@ -198,7 +198,7 @@ class EncoderDecoder(nn.Module):
             return nn.ModuleList(
                 Block(
                     attention=attention(),
-                    feed_forward=FeedForward(dim=dim, ffn_dim=ffn_dim, dropout=dropout),
+                    feed_forward=FeedForward(dim=dim, ffn_dim=ffn_dim or 4 * dim, dropout=dropout),
                     cross=attention() if crossed else None,
                     order=order,
                     norm=norm,

@@ -85,17 +85,23 @@ def text(
     files = sorted(root.rglob(pattern)) if root.is_dir() else [root]
     if not files:
         raise UsageError(f"{root} holds no files that match {pattern}; give pattern=")
-    inputs, targets, names = [], [], []
+    inputs, targets, names, whole = [], [], [], 0
     for file in files:
         content = np.frombuffer(_read(file), dtype=np.uint8)
         learned = _answers(content, answers_after) if answers_after else content
         count = (len(content) - 1) // window if len(content) else 0
+        whole += count
         goals = learned[1 : count * window + 1].reshape(count, window)
         taken = np.flatnonzero((goals != IGNORED).any(1))
         inputs.append(content[: count * window].reshape(count, window)[taken])
         targets.append(goals[taken])
         name = file.relative_to(root).as_posix() if root.is_dir() else file.name
         names += [f"{name} byte {i * window}" for i in taken.tolist()]
+    if not names and whole:
+        raise UsageError(
+            f"no line of {root} goes on after any of {answers_after!r}; name the marks that end "
+            "its questions with answers_after="
+        )
     if len(names) < FEWEST:
         raise UsageError(
             f"{root} gives {len(names)} windows of {window} bytes"
@@ -107,12 +113,12 @@ def text(
     label = Port("next byte", "label", ("t", 256), labels=byte_names, task="next-token")
     signature = Signature((port,), (label,))
     stored, learned = (torch.from_numpy(np.concatenate(parts)) for parts in (inputs, targets))
-    whole = Split(stored, learned, signature, names)
+    every = Split(stored, learned, signature, names)
     about = {"source": str(root), "files": len(files), "bytes": stored.numel()}
     shares = {"valid": valid, "test": test}
     keys = [row.tobytes() for row in stored.numpy()]
     settings = {"keys": keys, "standardise": False, "tokenizer": Tokenizer.bytes()}
-    return assemble("text", {"train": whole}, shares, **settings, about=about)
+    return assemble("text", {"train": every}, shares, **settings, about=about)
 
 
 def _answers(content: np.ndarray, marks: str) -> np.ndarray:

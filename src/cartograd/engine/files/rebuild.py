@@ -8,8 +8,8 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from cartograd.core import plugins
-from cartograd.core.build import build
+from cartograd.core import plugins, registry
+from cartograd.core.build import build, today
 from cartograd.core.example import tried
 from cartograd.core.narrowed import Narrowing, narrow
 from cartograd.core.outline import outlined
@@ -42,6 +42,7 @@ def made(
         UsageError: there is no such model or compressor, it has no such sizes, or the weights are
             not its own.
     """
+    spec = _as_it_was(spec, weights)
     original = spec.args.get("model")
     own = not plugins.needed(spec)
     if not isinstance(original, Spec):
@@ -63,6 +64,21 @@ def made(
     for weight in model.parameters():
         weight.data.zero_()
     return sign(compressor(model, Blank(model)), signature, spec=spec)
+
+
+FORMER = {"llama": 11_008, "decoder": 5632, "t5": 2048, "modernbert": 1152, "transformer": 2048}
+"""The `ffn_dim` of models that were made before it followed from `dim`."""
+
+
+def _as_it_was(spec: Spec, weights: Mapping[str, Tensor]) -> Spec:
+    """The spec with the size that its model had when nobody said one, where its weights show it."""
+    for card, own in registry.lookup(spec.name, kind="model"):
+        wide = FORMER.get(card.name)
+        said = card.presets.get(own, {}) | today(card, spec.args)
+        shown = any(wide in one.shape[:1] for name, one in weights.items() if ".up." in name)
+        if wide is not None and shown and "ffn_dim" not in said:
+            return Spec(spec.name, spec.args | {"ffn_dim": wide}, spec.subject)
+    return spec
 
 
 class Blank:

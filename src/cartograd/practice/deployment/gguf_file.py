@@ -80,7 +80,7 @@ def gguf_file(
 
     Args:
         model: a LLaMA of ours with its tokenizer (Mistral, Qwen2 and SmolLM2 are such), or a
-            decoder that is a Qwen3, also with experts, a Gemma 2 or 3, or a Phi-3.
+            decoder that is a Qwen3, also with experts, a Mixtral, a Gemma 2 or 3, or a Phi-3.
         path: the file to write; an older one of the name is replaced.
         type: of the numbers in matrices.
 
