@@ -66,6 +66,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.core.column import Column as Column
     from cartograd.core.concepts import coverage as coverage
     from cartograd.core.errors import UsageError as UsageError
+    from cartograd.core.language import language as language
     from cartograd.core.plugins import use as use
     from cartograd.core.ports import Port as Port
     from cartograd.core.ports import Signature as Signature
@@ -139,6 +140,7 @@ _HOME = {
     "generative_model": "apps.verbs.generative_model",
     "import_": "apps.load.pretrained",
     "league": "apps.verbs.league",
+    "language": "core.language",
     "leak": "apps.verbs.leak",
     "load": "engine.files.bundle",
     "look": "apps.load.runs",
@@ -222,6 +224,7 @@ __all__ = [
     "generate",
     "generative_model",
     "import_",
+    "language",
     "league",
     "leak",
     "load",

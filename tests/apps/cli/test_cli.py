@@ -13,9 +13,9 @@ import pytest
 from cartograd.apps import cli
 from cartograd.apps.cli import application, main
 from cartograd.apps.cli.evaluate_ import split
-from cartograd.apps.cli.language import chinese
 from cartograd.core import concepts, registry
 from cartograd.core.card import KINDS
+from cartograd.core.language import chinese, speaking
 
 COMMANDS = [name for names in cli.COMMANDS.values() for name in names]
 HEAVY = ("torch", "numpy", "scipy", "sklearn", "matplotlib", "PIL", "onnx")
@@ -184,9 +184,11 @@ def test_the_language_follows_the_locale(monkeypatch, values, expected):
         monkeypatch.delenv(name, raising=False)
     for name, value in values.items():
         monkeypatch.setenv(name, value)
-    assert chinese("auto") is expected
-    assert chinese("zh")
-    assert not chinese("en")
+    with speaking("auto"):
+        assert chinese() is expected
+    with speaking("zh"):
+        assert chinese()
+    assert not chinese()  # Python hears English until it asks for another
 
 
 def test_coverage_counts_every_place_once(cli_run):

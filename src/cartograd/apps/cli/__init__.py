@@ -16,9 +16,11 @@ from cyclopts import App, CycloptsError, Group, Parameter
 
 from cartograd import __version__
 from cartograd.apps.cli import common, imports, output
+from cartograd.apps.cli.help_text import Translated, paragraphs
 from cartograd.apps.cli.launch import MISTAKES
 from cartograd.core.errors import UsageError
 from cartograd.core.interrupt import Stopped, stoppable
+from cartograd.core.language import chinese, said, speaking
 
 COMMANDS = {
     "A model's life": (
@@ -40,22 +42,23 @@ def application() -> App:
     """The command line as an object; imports no command."""
     app = App(
         name="cartograd",
-        help="A map of deep learning on which every place runs.",
+        help=said("A map of deep learning on which every place runs."),
         version=__version__,
         help_format="markdown",
-        help_epilogue=imports.HELP,
+        help_epilogue=said(imports.HELP),
+        help_formatter=Translated() if chinese() else None,
         default_parameter=PARAMETER,
         suppress_keyboard_interrupt=False,
         group_commands=Group("Options", sort_key=len(COMMANDS)),
     )
     for rank, (title, commands) in enumerate(COMMANDS.items()):
-        group = Group(title, sort_key=rank)
+        group = Group(said(title), sort_key=rank)
         for order, name in enumerate(commands):
             text = (Path(__file__).parent / f"{name}_.py").read_text(encoding="utf-8")
             app.command(
                 f"cartograd.apps.cli.{name}_:{name}_",
                 name=name,
-                help=inspect.cleandoc(text.split('"""', 2)[1]),  # parsing all files takes 30 ms
+                help=paragraphs(inspect.cleandoc(text.split('"""', 2)[1])),  # parsing: 30 ms
                 group=group,
                 sort_key=order,
             )
@@ -67,12 +70,24 @@ def main(tokens: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     words = list(sys.argv[1:] if tokens is None else tokens)
     common.words[:] = words
+    try:
+        rest, lang = imports.spoken(words)
+        with speaking(lang):
+            return _run(words, rest)
+    except UsageError as error:  # it is no language
+        with speaking(imports.shown("auto")):
+            _mistake(error, words)
+        return 2
+
+
+def _run(words: Sequence[str], rest: list[str]) -> int:
+    """Run a command line, of which `rest` is without its language."""
     # Torch's threads wait for each other asleep, not spinning: on a busy machine that made the
     # training of small models three times slower (LeNet-5, two cores, load 9; measured 2026-11-22).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         _check_empty(words)
-        rest, names = imports.taken(words, imports.FLAG, "my_package.methods")
+        rest, names = imports.taken(rest, imports.FLAG, "my_package.methods")
         models: list[str] = []
         if rest[:1] != ["tour"]:  # it names a model of the map by this flag
             rest, models = imports.taken(rest, imports.MODEL, "my_package.nets:make")

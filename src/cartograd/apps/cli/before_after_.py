@@ -37,7 +37,7 @@ def before_after(given: Mapping[str, Any], metrics: Sequence[str], /) -> int:
     if given["json"]:
         output.emit(found.to_json())
         return 0
-    print(found.sentence)
+    output.say(found.sentence)
     output.table(HEAD, found.rows(), right=("before", "after", "difference"))
     lines = [("before", found.before), ("after", found.after), ("answers", found.data)]
     lines += [("plain text", found.plain)] if found.plain else []

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import Folder, Seed
-from cartograd.apps.cli.language import Language, chinese
 from cartograd.core.errors import UsageError
+from cartograd.core.language import chinese
 from cartograd.evidence.words import between, number, reached, unseen
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ def claim_(
     seeds: int | None = None,
     seed: Seed = None,
     folder: Folder = None,
-    lang: Language = "auto",
     json: bool = False,
 ) -> None:
     """A statement of the map put to the test: figure, interval, verdict; without a name, all.
@@ -38,11 +37,10 @@ def claim_(
         seeds: how many seeds, from the claim's first on; by default as many as it has.
         seed: one seed alone, for a look: without an interval, and so mostly without a verdict.
         folder: where result.json, picture.svg and page.html go; by default claims/NAME.
-        lang: language of the statements; auto follows LANG.
         json: print one object, or one array of all claims.
     """
     if name is None:
-        _list(chinese(lang), json)
+        _list(chinese(), json)
         return
     if seed is not None and seeds is not None:
         raise UsageError("--seed is one seed alone and --seeds their number; give one of them")
@@ -76,7 +74,7 @@ def claim_(
     )
     output.lines(
         [
-            ("claim", found.zh if found.zh and chinese(lang) else found.en),
+            ("claim", found.zh if found.zh and chinese() else found.en),
             ("verdict", done.verdict),
             ("design", _design(done, Path(name) if is_own(name) else None)),
             *([("remark", found.remark)] if found.remark else []),
@@ -125,7 +123,7 @@ def _list(zh: bool, json: bool) -> None:
         rows,
         right=("figure",),
     )
-    print(f"{len(kept)} of the map's {len(rows)} statements have their experiment.")
+    output.say(f"{len(kept)} of the map's {len(rows)} statements have their experiment.")
     for one in kept.values():
         if one.verdict == "undecided" and one.finding:
-            print(f"{one.claim.id} is undecided: {unseen(one.finding)}.")
+            output.say(f"{one.claim.id} is undecided: {unseen(one.finding)}.")

@@ -1,25 +1,24 @@
 """The places of the map: which hold, which in part, which not yet, with totals per section."""
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.language import Language, chinese
 from cartograd.core import concepts
+from cartograd.core.language import chinese
 
 
-def coverage_(*, lang: Language = "auto", json: bool = False) -> None:
+def coverage_(*, json: bool = False) -> None:
     """The places of the map: which hold, which in part, which not yet, with totals per section.
 
     A place holds when evidence is named for all that the map asks of it: tests, claims and
     acceptance runs, which `--json` lists.
 
     Args:
-        lang: language of the names; auto follows LANG.
         json: print one object with `places`, `sections` and `total`.
     """
     found = concepts.coverage()
     if json:
         output.emit(found.to_json())
         return
-    zh = chinese(lang)
+    zh = chinese()
     output.table(
         ("section", "place", "name", "state", "methods"),
         [

@@ -101,9 +101,9 @@ def get(name: str, /, *, json: bool = False) -> int:
     if json:
         output.emit(_plain(item))
     elif item.path is None:
-        print(f"{name}: skipped, {item.reason}")
+        output.say(f"{name}: skipped, {item.reason}")
     else:
-        print(f"{name}: {item.path}")
+        output.say(f"{name}: {item.path}")
     return 0
 
 

@@ -156,9 +156,9 @@ def _run(diagnosis: "RunDiagnosis", out: Path | None, *, json: bool) -> None:
 
 def _findings(findings: "tuple[Finding, ...]") -> None:
     for item in findings:
-        print(f"{item.name}: {item.evidence}")
+        output.say(f"{item.name}: {item.evidence}")
         for advice in item.advice:
-            print(f"  - {advice}")
+            output.say(f"  - {advice}")
     print()
 
 

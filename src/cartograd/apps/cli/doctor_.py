@@ -46,9 +46,10 @@ def doctor_(*, json: bool = False) -> None:
     output.lines([(key, _text(value)) for key, value in found.items()])
     for one in kernels:
         other = f"else {one['fallback']}" if one["fallback"] != one["chosen"] else "the fallback"
-        print(f"  {one['task']}: {one['chosen']} ({other}): {one['reason']}")
+        output.say(f"  {one['task']}: {one['chosen']} ({other}): {one['reason']}")
     for name, here in optional.items():
-        print(f"  {name}: {here or f'not installed (pip install cartograd[{OPTIONAL[name]}])'}")
+        shown = here or f"not installed (pip install cartograd[{OPTIONAL[name]}])"
+        output.say(f"  {name}: {shown}")
 
 
 def _torch() -> dict[str, Any]:

@@ -71,8 +71,8 @@ def draw(target: str, model: Any, count: int, out: Path | None, json: bool, /, *
     if json:
         output.emit({"written": written, "examples": count, "dims": port.dims} | asked)
         return 0
-    print(f"written     {written}")
-    print(f"examples    {count} of {' x '.join(map(str, port.dims))}, seed {asked['seed']}")
+    examples = f"{count} of {' x '.join(map(str, port.dims))}, seed {asked['seed']}"
+    output.lines([("written", str(written)), ("examples", examples)])
     return 0
 
 
@@ -113,6 +113,6 @@ def _filmed(model: Any, count: int, path: Path, json: bool, /, **asked: Any) -> 
     if json:
         output.emit({"written": written, "examples": count, "frames": len(shown)} | asked)
         return 0
-    print(f"written     {written}")
-    print(f"film        {len(shown)} frames of {count} examples, seed {asked['seed']}")
+    film = f"{len(shown)} frames of {count} examples, seed {asked['seed']}"
+    output.lines([("written", str(written)), ("film", film)])
     return 0

@@ -53,6 +53,6 @@ def filled(
     if json:
         output.emit({"written": written, "examples": len(x), "completed": picture} | asked)
         return 0
-    print(f"written     {written}")
-    print(f"completed   {picture}, {len(x)} time{'s' * (len(x) > 1)}, seed {asked['seed']}")
+    completed = f"{picture}, {len(x)} time{'s' * (len(x) > 1)}, seed {asked['seed']}"
+    output.lines([("written", str(written)), ("completed", completed)])
     return 0

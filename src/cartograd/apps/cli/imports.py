@@ -1,5 +1,6 @@
 """`--import` and `--model`, which every command takes: methods and a model of the user's own."""
 
+import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -7,12 +8,13 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from cartograd.core import plugins
 from cartograd.core.errors import UsageError
+from cartograd.core.language import shows_chinese
 
-FLAG, MODEL = "--import", "--model"
+FLAG, MODEL, LANG = "--import", "--model", "--lang"
 HELP = (
     "Any command: `--import MODULE` adds the methods of a package or module of your own; "
     "`--model MODULE:NAME` is an nn.Module of your own code, to train or to fill with the weights "
-    "of a run."
+    "of a run; `--lang en|zh|auto` is the language (auto: of the locale)."
 )
 
 
@@ -65,3 +67,34 @@ def _naming(model: str | None) -> AbstractContextManager[None]:
     from cartograd.core import user_code  # imports torch
 
     return user_code.naming(model)
+
+
+def spoken(words: Sequence[str], /) -> tuple[list[str], str]:
+    """The other words of a command line, and the language that it asks for, if it can be shown.
+
+    Raises:
+        UsageError: the flag ends the line, or comes twice.
+    """
+    rest, names = taken(words, LANG, "zh")
+    if len(names) > 1:
+        raise UsageError(f"{LANG} is given twice; name one language")
+    name = next(iter(names), "auto")
+    able = shown(name)
+    if able != name and name == "zh":
+        print(f"cartograd: {sys.stdout.encoding} has no Chinese letters; this is in English",
+              file=sys.stderr)  # fmt: skip
+    return rest, able
+
+
+def shown(name: str, /) -> str:
+    """A language, or English where standard output or error cannot show Chinese.
+
+    Letters that are neither become question marks there.
+    """
+    streams = [one for one in (sys.stdout, sys.stderr) if one is not None]
+    if all(shows_chinese(stream.encoding) for stream in streams):
+        return name
+    for stream in streams:
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    return "en" if name in ("zh", "auto") else name

@@ -1,15 +1,15 @@
 """The methods of the library, all or of one kind."""
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.language import Language, chinese
 from cartograd.core import packages, registry
 from cartograd.core.card import KINDS, Card
+from cartograd.core.language import chinese
 
 FIELDS = ("name", "kind", "nodes", "title", "zh", "paper", "year", "url", "proofs")
 """What `--json` tells of each card."""
 
 
-def list_(kind: str | None = None, /, *, lang: Language = "auto", json: bool = False) -> None:
+def list_(kind: str | None = None, /, *, json: bool = False) -> None:
     """The methods of the library, all or of one kind.
 
     Args:
@@ -19,7 +19,6 @@ def list_(kind: str | None = None, /, *, lang: Language = "auto", json: bool = F
             objective, optimizer, poison, privacy, privacy-attack, purifier, regulariser,
             sample-metric, sampler, schedule, secure-inference, study, technique, text-metric,
             token-sampler, verifier or weights; all if left out.
-        lang: language of the titles; auto follows LANG.
         json: print one array of all cards.
     """
     cards = registry.methods(kind)
@@ -34,7 +33,7 @@ def list_(kind: str | None = None, /, *, lang: Language = "auto", json: bool = F
     output.table(
         (*heads, "package") if others else heads,
         [
-            _row(card, zh=chinese(lang)) + ((_package(card)["package"],) if others else ())
+            _row(card, zh=chinese()) + ((_package(card)["package"],) if others else ())
             for card in cards
         ],
         right=("year", "proofs"),

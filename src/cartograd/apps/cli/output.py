@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from unicodedata import east_asian_width
 
 from cartograd.core.errors import UsageError
+from cartograd.core.language import each, said
 
 WIDTH = 160
 """Letters of a line where output goes to no terminal."""
@@ -35,7 +37,12 @@ def emit(value: Any) -> None:
 def note(text: str) -> None:
     """A line for people, on stderr, where it does not disturb a program that reads stdout."""
     with suppress(OSError, ValueError):  # nobody reads it any more
-        print(text, file=sys.stderr, flush=True)
+        print(said(text), file=sys.stderr, flush=True)
+
+
+def say(text: str, /) -> None:
+    """A line for people, on stdout."""
+    print(said(text))
 
 
 def notes(texts: Iterable[str], /) -> None:
@@ -66,7 +73,7 @@ def check_page(out: Path | None, /) -> None:
 
 def mistake(error: Exception, /, *, as_json: bool) -> None:
     """One line that says what was wrong; with `--json` also an object on stdout."""
-    message = " ".join(str(error).split())
+    message = said(" ".join(str(error).split()))
     note(f"cartograd: {message}")
     if as_json:
         emit({"error": {"kind": "usage", "message": message}})
@@ -86,7 +93,8 @@ def table(
         rows: their cells.
         right: columns whose numbers line up at the right.
     """
-    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    cells = [["" if cell is None else said(str(cell)) for cell in row] for row in rows]
+    columns, right = each(columns), each(right)
     drawn = None if sys.stdout.isatty() else _fitting(columns, cells, right)
     print(drawn or _wrapped(columns, cells, right))
 
@@ -146,10 +154,24 @@ def coloured(words: Sequence[str], values: Sequence[float], /) -> None:
 
 def lines(pairs: Iterable[tuple[str, str]], /) -> None:
     """Names and values under each other."""
-    pairs = list(pairs)
-    width = max(len(name) for name, _ in pairs)
-    for name, value in pairs:
-        print(f"{name:<{width}}  {value}")
+    told = [(said(name), said(value)) for name, value in pairs]
+    width = max(columns_of(name) for name, _ in told)
+    for name, value in told:
+        print(f"{padded(name, width)}  {value}")
+
+
+def padded(text: str, width: int, /) -> str:
+    """A text with the blanks that make it as wide on a terminal."""
+    return text + " " * (width - columns_of(text))
+
+
+def columns_of(text: str, /) -> int:
+    """How many columns of a terminal a text takes: two for a Chinese letter.
+
+    >>> columns_of("loss"), columns_of("损失")
+    (4, 4)
+    """
+    return len(text) + sum(east_asian_width(letter) in "WF" for letter in text)
 
 
 def curve(values: Sequence[float], /, *, width: int = 64, height: int = 12) -> str:
@@ -178,7 +200,7 @@ def curve(values: Sequence[float], /, *, width: int = 64, height: int = 12) -> s
 def verdict(sentence: str, /) -> None:
     """How a model compares with what it has to beat: the first line of a result."""
     if sentence:
-        print(f"this is {sentence}")
+        say(f"this is {sentence}")
 
 
 def decided(about: Mapping[str, Any], /) -> list[tuple[str, str]]:

@@ -19,5 +19,8 @@ def check_unused(given: dict[str, tuple[Any, Any]], of: str, /) -> None:
     """
     wrong = [flag for flag, (value, usual) in given.items() if value != usual]
     if wrong:
-        be, it = ("is", "it") if len(wrong) == 1 else ("are", "them")
-        raise UsageError(f"{', '.join(wrong)} {be} for {of}; leave {it} out")
+        one = len(wrong) == 1
+        raise UsageError(
+            f"{', '.join(wrong)} {'is' if one else 'are'} for {of}; "
+            f"leave {'it' if one else 'them'} out"
+        )

@@ -48,7 +48,7 @@ def serve_(
         if json:
             output.emit({"url": url, verb: url + path, "adapters": list(found)})
         else:
-            print(f"{target} answers at {url}{path} (Ctrl-C ends it)")
+            output.say(f"{target} answers at {url}{path} (Ctrl-C ends it)")
         sys.stdout.flush()
 
     found = named([word for text in adapters for word in text.split(",") if word])

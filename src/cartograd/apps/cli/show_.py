@@ -17,10 +17,10 @@ from typing import Any
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import Folder, writable
-from cartograd.apps.cli.language import Language, chinese
 from cartograd.core import concepts, registry, source, vocabulary
 from cartograd.core.card import KINDS, Card
 from cartograd.core.errors import UsageError
+from cartograd.core.language import chinese, said
 from cartograd.core.spec import Spec
 from cartograd.core.task import find
 
@@ -38,7 +38,6 @@ def show_(
     lr: float = 1.0,
     data: str = "digits",
     out: Folder = None,
-    lang: Language = "auto",
     json: bool = False,
 ) -> None:
     """One method: its idea, arguments, presets, proofs and source file.
@@ -55,7 +54,6 @@ def show_(
         data: what to augment; of neighbours, the run or bundle of vectors of words.
         out: the PNG file to write the schedule to, the activation, or the augmented examples
             (augment.png); of generate, the folder for its pictures and films (shown, in the run).
-        lang: language of the title and of the map's places; auto follows LANG.
         json: print one object.
     """
     if name == "settings" and spec is None:
@@ -84,7 +82,7 @@ def show_(
         shown = {"arguments": arguments, "preset": preset} | about | drawn | told
         output.emit(card.to_json() | shown)
         return
-    _head(card, preset, zh=chinese(lang))
+    _head(card, preset, zh=chinese())
     print(f"\n{source.docstring(card)}\n")
     if can:
         rows = [(what, how) for what, how in can.items()]
@@ -97,7 +95,9 @@ def show_(
         output.table(("preset", "is"), rows)
     if drawn:
         parts = [f"{low:g} to {high:g}" for low, high in drawn["saturated"]]
-        print(f"\nsaturated  {', '.join(parts) or 'nowhere'} (of -8 to 8)\npicture    {out}")
+        saturated = f"{', '.join(parts) or 'nowhere'} (of -8 to 8)"
+        print()
+        output.lines([("saturated", saturated), ("picture", str(out))])
 
 
 def _word(
@@ -186,11 +186,11 @@ def _schedule(spec: str, steps: int, epochs: int, lr: float, out: Path | None, j
         told = {"spec": spec, "steps": steps, "rates": found, "picture": out}
         output.emit(told | {"arguments": arguments})
         return
-    print(f"{spec}: learning rate over {steps} steps")
+    output.say(f"{spec}: learning rate over {steps} steps")
     print(output.curve(found))
     _table(arguments)
     if out is not None:
-        print(f"picture  {out}")
+        output.say(f"picture  {out}")
 
 
 def _augment(spec: str, data: str, epochs: int, out: Path, json: bool) -> None:
@@ -204,8 +204,9 @@ def _augment(spec: str, data: str, epochs: int, out: Path, json: bool) -> None:
         output.emit({"spec": spec, "data": data} | found.to_json() | {"picture": out})
         return
     count = len(found.before)
-    print(f"{spec}: {count} training examples of {data}, as they are and in {epochs} epochs")
-    print(f"picture  {out}")
+    shown = f"{count} training examples of {data}, as they are and in {epochs} epochs"
+    output.say(f"{spec}: {shown}")
+    output.say(f"picture  {out}")
 
 
 def _neighbours(question: str, target: str, json: bool) -> None:
@@ -275,7 +276,7 @@ def _argument(item: source.Argument, preset: dict[str, object]) -> dict[str, obj
 
 def _head(card: Card, preset: dict[str, object], *, zh: bool) -> None:
     places = {place.id: place for place in concepts.places()}
-    print(f"{card.zh if zh else card.title} ({card.kind})")
+    output.say(f"{card.zh if zh else card.title} ({card.kind})")
     lines = {
         "spec": str(Spec(card.name, preset)),
         "also": ", ".join(card.aliases),
@@ -290,4 +291,4 @@ def _head(card: Card, preset: dict[str, object], *, zh: bool) -> None:
     }
     for key, text in lines.items():
         if text:
-            print(f"  {key:<7} {text}")
+            print(f"  {output.padded(said(key), 7)} {said(text)}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import File
 from cartograd.core.errors import UsageError, unknown
+from cartograd.core.language import said
 
 if TYPE_CHECKING:
     from cartograd.evidence.trace import Step
@@ -64,7 +65,7 @@ def trace_(
         sheet = found.sheet()
         output.table(sheet.columns, sheet.rows, right=sheet.right)
     if path is not None:
-        print(f"picture  {path}")
+        output.say(f"picture  {path}")
     return 0
 
 
@@ -74,14 +75,14 @@ def _notes(steps: "tuple[Step, ...]", json: bool) -> int:
         output.emit([step.to_json() for step in steps])
         return 1 if wrong else 0
     for number, step in enumerate(steps, start=1):
-        state = {True: "agrees", False: "differs", None: ""}[step.agrees]
-        print(f"{number:>2}. {step.name}: {step.formula}")
+        state = said({True: "agrees", False: "differs", None: ""}[step.agrees])
+        output.say(f"{number:>2}. {step.name}: {step.formula}")
         print(f"    {_shown(step.ours)}")
         for word, value in (("notes", step.notes), ("autograd", step.autograd)):
             if value not in (None, ()):
-                print(f"    {word}: {_shown(value)}  {state}")
+                print(f"    {said(word)}: {_shown(value)}  {state}")
         if step.remark:
-            print(f"    {step.remark}")
+            output.say(f"    {step.remark}")
     return 1 if wrong else 0
 
 

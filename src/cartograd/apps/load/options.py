@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from cartograd.core.language import said
 from cartograd.core.spec import Spec
 from cartograd.engine.loop.option_fields import docs, hints, json_schema, option
 from cartograd.engine.loop.options import FitFields, FitOptions
@@ -196,8 +197,10 @@ def told() -> str:
     meant = docs(DataOptions) | docs(FitOptions)
     shown = [name for name in meant if name not in ("model", "data", "optimizer", "epochs")]
     plain = str.maketrans({"`": "", "*": "\\*"})  # stars of patterns would be read as italics
-    return "further settings as KEY=VALUE.\n" + "\n".join(
-        f"\n- {name}: {meant[name].translate(plain)}" for name in shown
+    return (
+        said("further settings as KEY=VALUE.")
+        + "\n"
+        + "\n".join(f"\n- {name}: {said(meant[name]).translate(plain)}" for name in shown)
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from cartograd.apps.report.parts import Figure, Section, environment
+from cartograd.apps.report.spoken import spoken
 from cartograd.apps.report.terrain import terrain
 from cartograd.apps.report.theme import variables
 from cartograd.core.files import write_file
@@ -47,4 +48,4 @@ def write_report(
         style=style,
         terrain=terrain(seal or title),
     )
-    return write_file(path, page)
+    return write_file(path, spoken(page))

@@ -24,6 +24,7 @@ from functools import cache
 from pathlib import Path
 
 from cartograd.core.cache import cache_folder
+from cartograd.core.language import said
 
 SWITCH = "CARTOGRAD_COMPILER"
 """The environment variable that, set to `off`, leaves compilers alone."""
@@ -121,10 +122,11 @@ def _make(
         ctypes.CDLL(str(whole))  # what cannot be loaded is not kept
         whole.replace(path)
     seconds = time.perf_counter() - start
-    sys.stderr.write(
+    told = said(
         f"{source.name} compiled for this processor in {seconds:.1f} s by {version}, kept in "
-        f"{path.parent} ({SWITCH}=off leaves it)\n"
+        f"{path.parent} ({SWITCH}=off leaves it)"
     )
+    sys.stderr.write(f"{told}\n")
 
 
 def _said(command: list[str]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from cartograd.core.language import said
 from cartograd.engine.logging import callbacks
 from cartograd.engine.logging.view import View
 
@@ -30,7 +31,7 @@ def chosen(progress: Any, /) -> list[Any]:
 def shown(text: str, /) -> None:
     """Write to standard error; that nobody reads it any more (`| head`) is no reason to end."""
     with suppress(OSError, ValueError):
-        sys.stderr.write(text)
+        sys.stderr.write(said(text))
         sys.stderr.flush()
 
 
@@ -69,7 +70,7 @@ class Bar:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         self.rich = Progress(
-            TextColumn("epoch {task.fields[epoch]}"),
+            TextColumn(f"{said('epoch')} {{task.fields[epoch]}}"),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f}%"),
             TimeRemainingColumn(),
@@ -99,7 +100,7 @@ class Bar:
             self.task,
             completed=done if view.batches else None,
             epoch=f"{view.epoch}/{view.epochs}",
-            rate=f"{rate:.0f} batches/s" if rate >= 10 else f"{rate:.2g} batches/s",
+            rate=said(f"{rate:.0f} batches/s" if rate >= 10 else f"{rate:.2g} batches/s"),
             told=f"{told(view.losses)}  {self.valid}",
         )
         self.rich.refresh()
@@ -108,7 +109,7 @@ class Bar:
         """Print the epoch's numbers above the bar."""
         record = view.records[-1]
         self.valid = told({key: x for key, x in record.items() if key.startswith("valid/")})
-        self.rich.console.print(f"epoch {record['epoch']}/{view.epochs}  {told(record)}")
+        self.rich.console.print(said(f"epoch {record['epoch']}/{view.epochs}  {told(record)}"))
 
     def on_close(self, _: View) -> None:
         """Take the bar away."""

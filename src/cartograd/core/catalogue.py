@@ -1,0 +1,263 @@
+r"""The Chinese of what is said: templates with places for what changes, and how they are found.
+
+A template is an f-string as the source has it, `{path} is a folder; expected a file to write`. A
+finished sentence is looked up by its literal pieces: of the templates that match it the one with
+most letters is meant. What stands in its places is looked up in turn, and left as it is where
+nothing matches: names, numbers, paths.
+
+A template that says little (`{low} to {high}`) could match any sentence; it counts only where its
+places hold single words, numbers, or what is itself known. The best match decides even where it
+has no Chinese yet, so that half a sentence is never translated.
+
+The files are gettext's (https://www.gnu.org/software/gettext/manual/html_node/PO-Files.html), UTF-8
+and in parts, `zh/ROOM.po`; `python -m tools.messages` keeps their English up to date.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+
+from cartograd.core.errors import UsageError
+
+FOLDER = Path(__file__).parent / "zh"
+STRONG = 7
+"""Letters of a template that are enough to be sure of it."""
+DEEPEST = 4
+"""Templates within each other."""
+
+_PLACE = re.compile(r"\{(\w+)\}")
+_ENDING = re.compile(r"s\d*")
+"""Places for what English alone needs: `example{s}`, `{s}` for is or are."""
+_WHOLE = re.compile(r"(?<![\w\0])[A-Za-z]+(?![\w\0])")
+_WORDS = re.compile(r"[A-Za-z]{2}")
+_ATOM = re.compile(r"""(['"]).*\1|[^\s]*|[-+]?[\d.,]+ \S{1,9}""", re.DOTALL)
+_HAN = "\u3000-\u303f\u4e00-\u9fff\uff00-\uffef"
+_LOOSE = re.compile(rf"(?<=[{_HAN}]) (?=[{_HAN}])")
+_TIGHT = re.compile(r"(?<=[\u4e00-\u9fff])\0(?=[\w`-])(?![\u4e00-\u9fff])|"
+                    r"(?<=[\w`%])(?<![\u4e00-\u9fff])\0(?=[\u4e00-\u9fff])")  # fmt: skip
+_JOINTS = (("; ", "；"), (". ", "。"), (": ", "："), (", ", "，"))
+"""What joins sentences and clauses, and their Chinese, from the loosest on."""
+_ESCAPES = {"n": "\n", "t": "\t", '"': '"', "\\": "\\"}
+
+
+@dataclass(frozen=True)
+class Template:
+    """A sentence with places, and its Chinese (empty where it has none)."""
+
+    text: str
+    chinese: str
+
+    @cached_property
+    def literals(self) -> list[str]:
+        """The pieces between the places."""
+        return [_unescaped(piece) for piece in _PLACE.split(self.text)[::2]]
+
+    @cached_property
+    def key(self) -> str:
+        """A word that any sentence of it has; empty where each touches a place."""
+        whole = " ".join(_PLACE.sub("\0", self.text).split())
+        return max(_WHOLE.findall(whole), key=len, default="")
+
+    @cached_property
+    def weight(self) -> int:
+        """How much it says."""
+        return sum(map(len, self.literals))
+
+    @cached_property
+    def weak(self) -> bool:
+        """Whether it says so little that it could match by chance."""
+        return sum(letter.isalpha() for piece in self.literals for letter in piece) < STRONG
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """What matches it; a place that comes again holds the same again.
+
+        Of two places side by side the second is a remark: it begins like one, or is empty.
+        """
+        names = _PLACE.findall(self.text)
+        parts = [re.escape(self.literals[0])]
+        for at, name in enumerate(names):
+            what = r"(?:; | \().*?|" if at and not self.literals[at] else ".*?"
+            what = r"\w{0,5}" if _ENDING.fullmatch(name) else what
+            parts.append(f"(?P={name})" if name in names[:at] else f"(?P<{name}>{what})")
+            parts.append(re.escape(self.literals[at + 1]))
+        return re.compile("".join(parts), re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """English and Chinese, by template."""
+
+    entries: dict[str, str]
+
+    @cached_property
+    def exact(self) -> dict[str, str]:
+        """Sentences without places."""
+        return {
+            _unescaped(text): _unescaped(chinese)
+            for text, chinese in self.entries.items()
+            if not _PLACE.search(text)
+        }
+
+    @cached_property
+    def templates(self) -> dict[str, list[Template]]:
+        """The others, by a word of each."""
+        found: dict[str, list[Template]] = {}
+        for entry in self.entries.items():
+            if _PLACE.search(entry[0]):
+                template = Template(*entry)
+                found.setdefault(template.key, []).append(template)
+        return found
+
+    @cached_property
+    def known(self) -> dict[str, str]:
+        """What was looked up before."""
+        return {}
+
+    def translated(self, text: str, /) -> str:
+        """A text in Chinese, or as it is where it is not known; space around it stays.
+
+        >>> Catalogue({"{path} is missing": "缺少 {path}"}).translated("a.csv is missing")
+        '缺少 a.csv'
+        """
+        if text not in self.known:
+            self.known[text] = self._lines(text)
+        return self.known[text]
+
+    def _lines(self, text: str) -> str:
+        core = text.strip()
+        found = self._found(core, DEEPEST)
+        if found is None and "\n" in core:
+            return "\n".join(map(self._lines, text.split("\n")))
+        return text if found is None else text.replace(core, found, 1)
+
+    def _found(self, text: str, deep: int) -> str | None:
+        """The Chinese of a text without space around it, if it is known."""
+        if not _WORDS.search(text):
+            return None
+        if text in self.exact:
+            return self.exact[text] or None
+        if deep == 0:
+            return None
+        near = self._near(text)
+        if "; " in text:  # a sentence of two is sooner that than two sentences are one
+            whole = self._first([one for one in near if "; " in one.text], text, deep)
+            if whole is None and all(self._found(one, deep - 1) for one in text.split("; ")):
+                return self._parts(text, deep)
+            near = [one for one in near if "; " not in one.text] if whole is None else near
+        filled = self._first(near, text, deep)
+        if filled is not None:
+            return filled or None
+        return self._parts(text, deep)
+
+    def _near(self, text: str) -> list[Template]:
+        """Templates that could match, those that say most first."""
+        words = dict.fromkeys(["", *_WHOLE.findall(text)])
+        near = [one for word in words for one in self.templates.get(word, ())]
+        return sorted(near, key=lambda one: (-one.weight, not one.chinese))
+
+    def _first(self, templates: list[Template], text: str, deep: int) -> str | None:
+        """The Chinese by the first that matches; empty where that has none."""
+        told = (self._filled(one, text, deep) for one in templates)
+        return next((one for one in told if one is not None), None)
+
+    def _filled(self, template: Template, text: str, deep: int) -> str | None:
+        """A template's Chinese with what stands in its places; empty where it has none."""
+        match = template.pattern.fullmatch(text)
+        if match is None or (template.weak and not template.chinese):
+            return None
+        places = {name: self._place(value, deep - 1) for name, value in match.groupdict().items()}
+        if template.weak and not all(
+            told is not None or _ATOM.fullmatch(match[name].strip())
+            for name, told in places.items()
+        ):
+            return None
+        whole = {name: match[name] if told is None else told for name, told in places.items()}
+        return fill(template.chinese, whole)
+
+    def _place(self, value: str, deep: int) -> str | None:
+        core = value.strip()
+        found = self._found(core, deep) if core else None
+        return None if found is None else value.replace(core, found, 1)
+
+    def _parts(self, text: str, deep: int) -> str | None:
+        """The Chinese of sentences that were put together, if all of them are known."""
+        if text.endswith(")") and " (" in text:
+            head, _, tail = text[:-1].partition(" (")
+            joined = self._joined([head, tail], deep - 1)
+            if joined is not None:
+                return f"{joined[0]}（{joined[1]}）"
+        for joint, chinese in _JOINTS:
+            if joint in text:
+                joined = self._joined(text.split(joint), deep - 1)
+                if joined is not None:
+                    return _LOOSE.sub("", chinese.join(joined))
+        return None
+
+    def _joined(self, parts: Iterable[str], deep: int) -> list[str] | None:
+        """Each of these in Chinese or a single word; nothing where one is a sentence unknown."""
+        parts = list(parts)
+        told = [self._found(part.strip(), deep) for part in parts]
+        if all(one is None for one in told):
+            return None
+        if any(
+            one is None and not _ATOM.fullmatch(part) for one, part in zip(told, parts, strict=True)
+        ):
+            return None
+        return [part if one is None else one for one, part in zip(told, parts, strict=True)]
+
+
+def fill(chinese: str, places: Mapping[str, str], /) -> str:
+    """A sentence with what stands in its places, spaced as Chinese beside Latin letters is.
+
+    >>> fill("缺少{path}", {"path": "a.csv"}), fill("缺少 {what}", {"what": "数据"})
+    ('缺少 a.csv', '缺少数据')
+    """
+    marked = _PLACE.sub(lambda place: f"\0{places.get(place[1], '')}\0", _unescaped(chinese))
+    return _LOOSE.sub("", _TIGHT.sub(" ", marked).replace("\0", ""))
+
+
+def _unescaped(text: str) -> str:
+    return text.replace("{{", "{").replace("}}", "}")
+
+
+def read(path: Path, /) -> Iterator[tuple[str, str, list[str]]]:
+    """The entries of a file: English, Chinese, and the comments before them.
+
+    Raises:
+        UsageError: a line is none of the format's.
+    """
+    comments: list[str] = []
+    found: dict[str, str] = {}
+    field = ""
+    for number, line in enumerate([*path.read_text(encoding="utf-8").split("\n"), ""], start=1):
+        word, _, rest = line.partition(" ")
+        if line.startswith('"'):
+            found[field] += _string(line)
+        elif word in ("msgid", "msgstr"):
+            field = word
+            found[field] = _string(rest)
+        elif line.startswith("#"):
+            comments.append(line)
+        elif line.strip():
+            raise UsageError(f"{path}, line {number} is no .po: {line!r}; expected msgid")
+        elif found:
+            if found.get("msgid"):
+                yield found["msgid"], found.get("msgstr", ""), comments
+            comments, found = [], {}
+
+
+def _string(text: str) -> str:
+    inner = text.strip()[1:-1]
+    if "\\" not in inner:
+        return inner
+    return re.sub(r"\\(.)", lambda match: _ESCAPES.get(match[1], match[1]), inner)
+
+
+@cache
+def catalogue() -> Catalogue:
+    """All of `zh/*.po`."""
+    files = sorted(FOLDER.glob("*.po"))
+    return Catalogue({text: chinese for path in files for text, chinese, _ in read(path)})

@@ -1,0 +1,65 @@
+"""The catalogue: what the code says stands in it, and its Chinese is as a reader expects it."""
+
+from functools import cache
+
+import pytest
+
+from cartograd.core.catalogue import FOLDER, Catalogue, read
+from tools import messages
+from tools.message_source import Message
+
+BEHIND = 0.02
+"""The share of messages that the files may lack: one is added with the next translation."""
+
+found = cache(messages.found)
+known = cache(messages.entries)
+
+
+def test_the_catalogue_has_what_the_code_says():
+    texts = [one.text for part in found().values() for one in part]
+    missing = [text for text in texts if text not in known()]
+    assert len(missing) <= BEHIND * len(texts), f"run python -m tools.messages: {missing[:20]}"
+
+
+def test_nothing_is_wrong_with_the_chinese():
+    assert messages.check(found()) == []
+
+
+def test_every_sentence_comes_back_as_its_own_chinese():
+    """No two templates are taken for each other, whatever stands in their places."""
+    catalogue, wrong = Catalogue(known()), []
+    for part in found().values():
+        for one in part:
+            zh = known().get(one.text, "")
+            if zh and zh != one.text:
+                english, chinese = messages.filled(one, zh)
+                if catalogue.translated(english) != chinese:
+                    wrong.append((english, chinese, catalogue.translated(english)))
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("text", "zh", "fault"),
+    [
+        ("{path} is missing", "缺少", "the place 'path' is missing"),
+        ("{path} is missing", "缺少 {path} {it}", "no place 'it'"),
+        ("leave out --data", "省略", "'--data' is missing"),
+        ("take lr=0.1", "取 0.1", "'lr=' is missing"),
+        ("RMSProp is meant", "指均方根传播", "'RMSProp' is missing"),
+        ("one, two", "一,二", "half-width punctuation"),
+        ("one (two)", "一(二)", "half-width brackets"),
+        ("3 left", "还有3个", "no space"),
+        ("one two", "一 二", "a space between Chinese"),
+        ("one, two", "一， 二", "a space beside"),
+    ],
+)
+def test_faults_are_told(text, zh, fault):
+    assert any(fault in told for told in messages.faults(Message(text, ""), zh))
+
+
+def test_the_files_are_written_as_they_are_read(tmp_path):
+    part = [Message('{n} "example{s}"\n', "a.py", ("{s}: 's' | ''",)), Message("other", "b.py")]
+    path = tmp_path / "a.po"
+    path.write_text(messages.written("a", part, {"other": "别的"}), encoding="utf-8")
+    assert [(text, zh) for text, zh, _ in read(path)] == [(part[0].text, ""), ("other", "别的")]
+    assert all(path.stem in found() or path.stem == messages.FOREIGN for path in FOLDER.glob("*"))
