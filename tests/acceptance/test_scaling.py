@@ -32,6 +32,12 @@ def test_a_law_that_tells_nothing_is_not_enough(wrong):
     assert not reached([wrong])
 
 
+def test_of_two_drawings_the_better_is_to_be_surpassed_and_the_line_goes_through_means():
+    drawn = [Ran(1, 1, 9.0), Ran(1, 10, 5.0), Ran(1, 10, 3.0), Ran(1, 100, 1.0), Ran(1, 100, 3.0)]
+    assert line(drawn, 6000) == pytest.approx(1.0)
+    assert told()._replace(small=drawn).last == 1.0
+
+
 def test_a_straight_line_misses_the_floor_that_the_law_knows():
     small = [
         Ran(n, d, TRUE.loss(n, d)) for n in (1e4, 2e4, 4e4, 8e4) for d in (2e5, 4e5, 8e5)
