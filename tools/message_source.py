@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.message_places import Places, text_of
 from tools.source import ROOT
 
 SOURCE = ROOT / "src/cartograd"
@@ -44,11 +45,13 @@ _WORD = re.compile(r"[A-Za-z][a-z]+")
 _PROSE = re.compile(
     r"(?<![\w.-])[A-Za-z]?[a-z']+[,:;]? (?:\{\w+\}|[\w'\"`(-])|\} [a-z]{2}|[a-z] \{"
 )
-_CODE = re.compile(r"\\[dwsSb.(\[]|\(\?|^\s*[#.<]\S*\s*\{|^(SELECT|INSERT|CREATE)\b|^-[-\w]+$")
-_LETTER = re.compile(r"_*s?\d*_*")
-"""Names that would look like the place of an ending."""
-_ENDING = re.compile(r"\w{0,5}")
-_TAG = re.compile(r"<[^>{}]*(?:\{\w+\}[^>{}]*)*>")
+_CODE = re.compile(
+    r"\\[dwsSb.(\[]|\(\?|^\s*[#.<]\S*\s*\{|^:root|^(SELECT|INSERT|CREATE)\b|^-[-\w]+$"
+)
+_TAG = re.compile(
+    r"</?(?:[abip]|[dot][dhlrt]|em|h\d|li|ul|br|pre|svg|img|path|code|span|div|small|strong|table|"
+    r"caption|figure|figcaption|details|summary|polyline|!\w+)\b[^>]*>"
+)
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ class _Reader:
 
     def of(self, node: ast.AST, told: bool = False) -> Iterator[Message]:
         """The messages of a piece of code; `told` where all of its words are seen."""
-        if isinstance(node, ast.JoinedStr | ast.BinOp) or _text(node) is not None:
+        if isinstance(node, ast.JoinedStr | ast.BinOp) or text_of(node) is not None:
             yield from self._string(node, told)
             return
         for child, seen in _children(node, told):
@@ -175,7 +178,7 @@ def _arguments(node: ast.Call, told: bool) -> Iterator[tuple[ast.AST, bool]]:
         yield from ((one, told) for one in node.args)
         return
     if name in UNSEEN:
-        yield from ((one, False) for one in [*node.args, node.func] if _text(one) is None)
+        yield from ((one, False) for one in [*node.args, node.func] if text_of(one) is None)
         return
     seen = name in TOLD
     yield node.func, False
@@ -192,96 +195,6 @@ def _called(node: ast.Call) -> str:
             return name
         case _:
             return ""
-
-
-def _text(node: ast.AST) -> str | None:
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
-
-
-class Places:
-    """Names the places of a template by what stands in them."""
-
-    def __init__(self) -> None:
-        self.names: dict[str, str] = {}
-        self.inner: list[ast.AST] = []
-        self.choices: list[str] = []
-
-    def template(self, node: ast.AST, /) -> str | None:
-        """A string, an f-string or a sum of them as a template; nothing where it is none."""
-        text = _text(node)
-        if text is not None:
-            return text.replace("{", "{{").replace("}", "}}")
-        if isinstance(node, ast.JoinedStr):
-            return "".join(self._part(one) for one in node.values)
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-            sides = [node.left, node.right]
-            if not any(_is_text(one) for one in sides):
-                return None
-            return "".join(self._side(one) for one in sides)
-        return None
-
-    def _side(self, node: ast.AST) -> str:
-        found = self.template(node)
-        return self._place(node, ast.unparse(node)) if found is None else found
-
-    def _part(self, node: ast.AST) -> str:
-        if isinstance(node, ast.FormattedValue):
-            return self._place(node.value, ast.unparse(node))
-        return self.template(node) or ""
-
-    def _place(self, node: ast.AST, key: str) -> str:
-        if key not in self.names:
-            few = _choices(node)
-            self.inner += [] if few is not None else [node]
-            base = "s" if few is not None else _name(node)
-            name, number = base, 2
-            while name in self.names.values():
-                name, number = f"{base}{number}", number + 1
-            self.names[key] = name
-            if few is not None:
-                self.choices.append(f"{{{name}}}: {' | '.join(map(repr, few))}")
-        return f"{{{self.names[key]}}}"
-
-
-def _is_text(node: ast.AST) -> bool:
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        return _is_text(node.left) or _is_text(node.right)
-    return isinstance(node, ast.JoinedStr) or _text(node) is not None
-
-
-def _choices(node: ast.AST) -> list[str] | None:
-    """What a place for an ending can hold: `example{'s' if n > 1 else ''}`, `{'is' if ...}`."""
-    if isinstance(node, ast.IfExp):
-        found = [_text(node.body), _text(node.orelse)]
-    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
-        found = [_text(node.left), ""]
-    else:
-        return None
-    known = [one for one in found if one is not None]
-    return known if len(known) == 2 and all(map(_ENDING.fullmatch, known)) else None
-
-
-def _name(node: ast.AST) -> str:
-    """A word for what stands in a place."""
-    match node:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return "it" if _LETTER.fullmatch(name) else name.strip("_")
-        case ast.Call(func=ast.Name(id="len"), args=[one]):
-            return f"number_of_{_name(one)}"
-        case ast.Call(args=[one, *_]) if not isinstance(one, ast.Constant | ast.Starred):
-            return _name(one)
-        case ast.Call(func=func):
-            return _name(func)
-        case ast.Subscript(value=value) | ast.Starred(value=value) | ast.Await(value=value):
-            return _name(value)
-        case ast.GeneratorExp(elt=one) | ast.ListComp(elt=one) | ast.FormattedValue(value=one):
-            return _name(one)
-        case ast.BinOp(left=left, right=right):
-            return _name(right if isinstance(left, ast.Constant) else left)
-        case ast.IfExp(body=one):
-            return _name(one)
-        case _:
-            return "it"
 
 
 def _counts(text: str, told: bool) -> bool:

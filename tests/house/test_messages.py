@@ -5,7 +5,7 @@ from functools import cache
 import pytest
 
 from cartograd.core.catalogue import FOLDER, Catalogue, read
-from tools import messages
+from tools import message_source, messages
 from tools.message_source import Message
 
 BEHIND = 0.02
@@ -63,3 +63,36 @@ def test_the_files_are_written_as_they_are_read(tmp_path):
     path.write_text(messages.written("a", part, {"other": "别的"}), encoding="utf-8")
     assert [(text, zh) for text, zh, _ in read(path)] == [(part[0].text, ""), ("other", "别的")]
     assert all(path.stem in found() or path.stem == messages.FOREIGN for path in FOLDER.glob("*"))
+
+
+SOURCE = '''
+"""A docstring is none."""
+
+CARD = Card(title="Not a message of this kind")
+WORDS = ("train", "valid")
+
+
+def check(path, rows, hint):
+    """Nor is this one here."""
+    assert path, "a bug of ours is none"
+    if "no such words in a comparison" in path:
+        raise ValueError("nor is an error of ours")
+    more = f" {hint}" if hint else ""
+    note(f"{len(rows)} row{'s' if len(rows) != 1 else ''} of {path!r}" + more)
+    table(("name", "largest error"), [(row.name, "not known" if row else "yes") for row in rows])
+    found = "it takes {} of {:.3g}".format(path, 2)
+    return {"a key of json": found, "x": WORDS.index("an index of words")}
+'''
+
+
+def test_messages_are_read_from_the_code(tmp_path, monkeypatch):
+    monkeypatch.setattr(message_source, "SOURCE", tmp_path)
+    path = tmp_path / "core" / "a.py"
+    path.parent.mkdir()
+    path.write_text(SOURCE, encoding="utf-8")
+    found = {one.text: one.choices for one in message_source.messages(path)}
+    assert found.pop("{number_of_rows} row{s} of {path}{more}") == ("{s}: 's' | ''",)
+    expected = ["name", "largest error", "not known", "yes", "it takes {x1} of {x2}"]
+    assert [
+        text for text in found if text not in ("a key of json", "an index of words")
+    ] == expected

@@ -156,7 +156,7 @@ class Catalogue:
         """Templates that could match, those that say most first."""
         words = dict.fromkeys(["", *_WHOLE.findall(text)])
         near = [one for word in words for one in self.templates.get(word, ())]
-        return sorted(near, key=lambda one: (-one.weight, not one.chinese))
+        return sorted(near, key=_rank)
 
     def _first(self, templates: list[Template], text: str, deep: int) -> str | None:
         """The Chinese by the first that matches; empty where that has none."""
@@ -207,6 +207,11 @@ class Catalogue:
         ):
             return None
         return [part if one is None else one for one, part in zip(told, parts, strict=True)]
+
+
+def _rank(one: Template) -> tuple[int, bool, bool]:
+    """What says most comes first; of equals what has Chinese, and what says how it ends."""
+    return -one.weight, not one.chinese, one.text.endswith("}")
 
 
 def fill(chinese: str, places: Mapping[str, str], /) -> str:
