@@ -23,6 +23,8 @@ ROWS = 8
 QUESTION = "Repeat after me: the cat sat on the mat."
 WEIGHTS = 134_515_008
 """What a step reads: the embedding is the output's weight, too, and counts once."""
+READ = 512
+"""Tokens of the prompt that is only read."""
 
 
 def prepare(folder: Path) -> None:
@@ -149,6 +151,49 @@ def _llama_cpp(kind: str, count: int) -> Callable[[Timer], list[float]]:
     return side
 
 
+def _reading() -> Callable[[Timer], list[float]]:
+    def side(clock: Timer) -> list[float]:
+        from cartograd.architectures.pretrained.hf import hf
+        from cartograd.practice.compression.fast_weights import inference_form
+
+        prompt, model = _long(), inference_form(hf(files()).model)
+        model.decoder(1, READ).read(prompt, last=True)
+        with clock(READ):
+            z = model.decoder(1, READ).read(prompt, last=True)
+        return [float(z[0, -1].argmax())]
+
+    return side
+
+
+def _transformers_reading() -> Callable[[Timer], list[float]]:
+    def side(clock: Timer) -> list[float]:
+        import torch
+        from transformers import LlamaForCausalLM
+
+        prompt = _long()
+        model = LlamaForCausalLM.from_pretrained(files(), dtype=torch.float32).eval()
+        with torch.inference_mode():
+            model(prompt, use_cache=True, logits_to_keep=1)
+            with clock(READ):
+                z = model(prompt, use_cache=True, logits_to_keep=1).logits
+        return [float(z[0, -1].argmax())]
+
+    return side
+
+
+def _long() -> Any:
+    import torch
+
+    tokens = json.loads((files() / "prompt.json").read_text())
+    return torch.tensor([(tokens * READ)[:READ]])
+
+
+def _flops() -> float:
+    """Of a token that is read: a product for each weight but the scores', and attention."""
+    layers, dim, vocabulary = 30, 576, 49_152
+    return 2.0 * (WEIGHTS - vocabulary * dim) + 2 * 2 * READ / 2 * dim * layers
+
+
 def _together(precision: str, asked: float | None) -> Case:
     return Case(
         name=f"{ROWS} texts at once, {precision}",
@@ -219,6 +264,17 @@ CASES = (
         tolerance=0.0,
         prepare=prepare,
         moved={"cartograd, int4": 0.53 * WEIGHTS, "llama.cpp, Q4_0": 0.67 * WEIGHTS},
+    ),
+    Case(
+        name="reading",
+        what=f"A prompt of {READ} tokens that is read before the first token is written, in "
+        "float32; the token after it must be the same.",
+        unit="token",
+        sides={"cartograd": _reading(), "transformers": _transformers_reading()},
+        asked={"transformers": 1.0},
+        tolerance=0.0,
+        prepare=prepare,
+        flops=_flops,
     ),
     _together("float32", 4.0),
     _together("int8", None),

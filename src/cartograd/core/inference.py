@@ -92,16 +92,41 @@ Lengths = Sequence[int | tuple[int, ...]]
 
 
 @runtime_checkable
+class Beginning(Protocol):
+    """A prompt that is read for one text or several, beside those under way."""
+
+    @property
+    def left(self) -> int:
+        """How many tokens are still to be read."""
+        ...
+
+    def read(self, most: int, /) -> None:
+        """Read so many more of them at most."""
+        ...
+
+    def join(self) -> Float[Tensor, "n v"]:
+        """Have its texts be the last rows from now on; the logits after the prompt, of each."""
+        ...
+
+    def close(self) -> None:
+        """Give back what was read of it, unless its texts have joined."""
+        ...
+
+
+@runtime_checkable
 class Joinable(Protocol):
     """A decoder that takes further texts while others are under way."""
 
-    def admit(self, prompt: Sequence[int], length: int, own: int = -1, /) -> Float[Tensor, "1 v"]:
-        """Read a prompt, whose row is the last from now on; the logits after it.
+    def begin(
+        self, prompt: Sequence[int], length: int, own: int = -1, count: int = 1, /
+    ) -> Beginning:
+        """Begin to read a prompt; the rows that there are stay as they are until it joins.
 
         Args:
             prompt: its tokens.
-            length: most new tokens, for which there has to be room.
-            own: the number of the adapter that the row has; -1 is none.
+            length: most new tokens of a text, for which there has to be room.
+            own: the number of the adapter that its rows have; -1 is none.
+            count: texts that go on from it.
 
         Raises:
             UsageError: there is no room; all is as before then.

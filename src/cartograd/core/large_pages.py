@@ -20,6 +20,9 @@ LARGE, PAGE = 14, 1 << 21
 LEAST, SHARED, ALIGNED = 1 << 14, 1 << 24, 64
 """Bytes from which a tensor is copied there, of memory that several share, and where they begin."""
 
+MOST = 1 << 28
+"""Bytes of such memory at most: it grows with what was copied, as the end of each is left over."""
+
 
 def in_large_pages(tensor: Shaped[Tensor, "..."], /) -> Shaped[Tensor, "..."]:
     """A copy in large pages of memory, which are sooner looked up, where the system has them.
@@ -32,10 +35,18 @@ def in_large_pages(tensor: Shaped[Tensor, "..."], /) -> Shaped[Tensor, "..."]:
     with _LOCK:
         start = -(-_shared.used // ALIGNED) * ALIGNED
         if start + tensor.nbytes > _shared.memory.nbytes:
-            _shared.memory, start = _large(max(SHARED, tensor.nbytes)), 0
+            some = min(max(SHARED, _shared.total), MOST)
+            _shared.memory, start = _large(max(some, tensor.nbytes)), 0
         place = _shared.memory[start : start + tensor.nbytes]
         _shared.used = start + tensor.nbytes
+        _shared.total += tensor.nbytes
     return place.view(tensor.dtype).view(tensor.shape).copy_(tensor)
+
+
+def begin_anew() -> None:
+    """Let what is copied next begin in other memory, so that what was there before can go."""
+    with _LOCK:
+        _shared.memory, _shared.used, _shared.total = torch.empty(0, dtype=torch.uint8), 0, 0
 
 
 def _large(count: int) -> Tensor:
@@ -51,10 +62,10 @@ def _large(count: int) -> Tensor:
 
 
 class _Shared:
-    """Memory of which a part is used."""
+    """Memory of which a part is used, and how much has been copied since it was begun anew."""
 
     def __init__(self) -> None:
-        self.memory, self.used = torch.empty(0, dtype=torch.uint8), 0
+        self.memory, self.used, self.total = torch.empty(0, dtype=torch.uint8), 0, 0
 
 
 _shared, _LOCK = _Shared(), Lock()

@@ -1,17 +1,23 @@
 """Models write by the abilities that they have, whatever their class is."""
 
+import gc
+
 import pytest
 import torch
 from torch import nn
 
 from cartograd.apps.load.writing import Writing
 from cartograd.architectures.transformer.inference_form import InferenceForm
+from cartograd.core import pages
 from cartograd.core.build import build
 from cartograd.core.inference import Fusible
 from cartograd.core.ports import Port, Signature
 from cartograd.core.protocols import Aligner, Decoder, Transcriber, Writer
 from cartograd.core.signed import Signed
 from cartograd.data.text.tokenizer import Tokenizer
+from cartograd.engine.files import bundle
+from cartograd.engine.files.bundle import write_bundle
+from cartograd.practice.compression import fast_weights
 
 TOKENS = Port("text", "text", ("t",), "int64", (0, 255), padding_id=0)
 NEXT = Port("next", "label", ("t", 256), task="next-token")
@@ -78,3 +84,42 @@ def test_decoders_are_what_decoding_asks_for():
     decoder = llama().decoder(2, 8)
     assert isinstance(decoder, Decoder)
     assert decoder.length == 0
+
+
+def held():
+    """Bytes of all tensors that are alive, those in files left out; what two share counts once."""
+    every = [one for one in gc.get_objects() if type(one) in (torch.Tensor, nn.Parameter)]
+    parts = sorted(
+        (one.data_ptr(), one.data_ptr() + one.element_size() * (1 + _reach(one)))
+        for one in every
+        if one.numel() and one.device.type == "cpu" and not pages._lies_in_file(one)
+    )
+    total, end = 0, 0
+    for first, last in parts:
+        total += max(0, last - max(first, end))
+        end = max(end, last)
+    return total
+
+
+def _reach(one):
+    return sum((size - 1) * step for size, step in zip(one.shape, one.stride(), strict=True))
+
+
+@pytest.mark.parametrize("name", ["rows", "columns", "int8", "int4"])
+@torch.no_grad()
+def test_weights_are_in_memory_once(tmp_path, monkeypatch, name):
+    """Those that are read from a bundle, the embedding that scores among them."""
+    monkeypatch.setattr(bundle, "LARGE", 1)
+    monkeypatch.setattr(fast_weights, "quickest", lambda *_: name)
+    torch.manual_seed(0)
+    signed = build("llama:dim=64,heads=4,depth=2,context=16", kind="model", signature=SIGNATURE)
+    signed.tokenizer = Tokenizer.bytes()
+    weights = sum(one.nbytes for one in signed.parameters())
+    kept = write_bundle(tmp_path / "kept", signed, examples=torch.randint(1, 250, (2, 5)))
+    del signed
+    before = held()
+    writing = Writing(kept)
+    begun = writing.begin([[1, 2, 3]], 4)
+    begun.decoder.read(begun.prompt)
+    share = {"rows": 1.0, "columns": 1.0, "int8": 0.3, "int4": 0.3}[name]
+    assert 0 < held() - before <= (share + 0.2) * weights

@@ -6,6 +6,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from http.client import HTTPConnection
 
 import pytest
@@ -18,6 +19,7 @@ from cartograd.apps.server.desk import Part, Text
 from cartograd.apps.server.load import chatting, load
 from cartograd.apps.server.run import running
 from cartograd.apps.verbs.generate import generate
+from cartograd.architectures.decoding.underway import Underway
 from cartograd.core.errors import UsageError
 from tests.apps.gate.guards import guard
 from tests.lent_base import SPECS, adapter, base_of, kept
@@ -120,14 +122,22 @@ def test_a_short_answer_does_not_wait_for_a_long_one(chats, http, monkeypatch):
     assert ended == [2, 60]
 
 
-def test_what_is_drawn_is_the_seeds(http):
+def test_what_is_drawn_is_the_seeds(http, monkeypatch):
     said = {"model": "ours", "messages": HELLO, "temperature": 1.5, "top_p": 0.9, "max_tokens": 12}
     texts = [
         http.post(PATH, json=said | {"seed": seed}).json()["choices"][0]["message"]["content"]
         for seed in (1, 1, 2)
     ]
     assert texts[0] == texts[1] != texts[2]
+    begun, begin = [], Underway.begin
+
+    def watched(texts, *requests):
+        begun.append(len(requests))
+        return begin(texts, *requests)
+
+    monkeypatch.setattr(Underway, "begin", watched)
     several = http.post(PATH, json=said | {"seed": 1, "n": 2}).json()
+    assert begun == [2]  # the messages are read once
     assert [one["index"] for one in several["choices"]] == [0, 1]
     assert [one["message"]["content"] for one in several["choices"]] == [texts[0], texts[2]]
     usual = {"messages": HELLO, "max_tokens": 12, "seed": 1}  # nobody says how hot: 1
@@ -201,16 +211,17 @@ def test_one_that_fails_does_not_fail_the_others(http, chats, monkeypatch):
 
     def fragile():
         texts = made()
-        join = texts.join
+        begin = texts.begin
+
+        def bug(*_):
+            raise RuntimeError("a bug")
 
         def broken(request):
             if request.length == 3:
                 raise UsageError("this one cannot be written")
-            if request.length == 4:
-                raise RuntimeError("a bug")
-            return join(request)
+            return begin(replace(request, samplers=[bug]) if request.length == 4 else request)
 
-        monkeypatch.setattr(texts, "join", broken)
+        monkeypatch.setattr(texts, "begin", broken)
         return texts
 
     monkeypatch.setattr(chats.base, "texts", fragile)

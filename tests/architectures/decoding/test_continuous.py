@@ -60,12 +60,13 @@ def test_each_text_is_the_one_its_prompt_gets_alone(name, drawn, in_int8):
             alone, prompt, None, one.generator, length=one.length, samplers=samplers, stop=[5]
         )
     assert len({len(own) for own in expected}) > 2
-    for batch_size in (1, 4):
+    for batch_size, chunk in ((1, None), (4, 7)):
         decoder = made.decoder(0, 80)
         decoder.in_pages(in_int8=in_int8)
         steps = continuous_batching(
-            decoder, asked(seeds=drawn), batch_size=batch_size, samplers=samplers, stop=[5]
-        )
+            decoder, asked(seeds=drawn), batch_size=batch_size, samplers=samplers, stop=[5],
+            chunk=chunk,
+        )  # fmt: skip
         assert written(steps) == expected
 
 
@@ -101,6 +102,8 @@ def test_bad_input():
     made = model()
     with pytest.raises(UsageError, match="batch_size=0 is out of range"):
         continuous_batching(made.decoder(0, 16), [], batch_size=0)
+    with pytest.raises(UsageError, match="chunk=0 reads nothing"):
+        continuous_batching(made.decoder(0, 16), [], chunk=0)
     with pytest.raises(UsageError, match="holds texts already"):
         continuous_batching(made.decoder(1, 16), [])
     recurrent = build("recurrent-language-model:vocabulary=11,dim=8", kind="model")

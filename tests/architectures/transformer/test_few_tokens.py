@@ -82,8 +82,29 @@ def test_other_keys_and_values_are_left_to_torch(there, model):
     decoder.in_int8()
     assert not few_tokens.takes(decoder.cache)
     assert len(generate(decoder, prompt, length=15)[0]) == 15
+    paged = form.decoder(1, 30)
+    paged.in_pages(in_int8=True)
+    assert not few_tokens.takes(paged.cache)
     assert few_tokens.takes(Cache(1, 2, 2, 8, 4))
     assert not few_tokens.takes(Cache(1, 2, 2, 8, 4, dtype=torch.float64))
+    assert isinstance(there, bool)
+
+
+@torch.no_grad()
+def test_pages_are_read_where_they_lie(there, model):
+    """Rows that share some, begin at different places, end and come back to more."""
+    prompts, starts = left_padded([[5 + place % 9 for place in range(21)], [8], [3, 4, 5]])
+    form = model.inference_form(MAKERS["rows"])
+    said = {"length": 20, "stop": range(0, 60, 7), "count": 2}
+    draws = [torch.Generator().manual_seed(seed) for seed in range(12)]
+    paged = form.decoder(3, 45, starts=starts)
+    paged.in_pages()
+    assert few_tokens.takes(paged.cache)
+    found = generate(paged, prompts, starts, draws[:6], **said)
+    for one, seed in zip(draws, range(12), strict=True):
+        one.manual_seed(seed)
+    plain = model.decoder(3, 45, starts=starts)
+    assert found == generate(plain, prompts, starts, draws[:6], **said)
     assert isinstance(there, bool)
 
 

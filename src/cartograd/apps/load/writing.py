@@ -68,6 +68,8 @@ class Writing:
         model = writer_of(signed.model, signed.signature, name)
         self.tokenizer: Tokenizer = tokenizer_of(signed.tokenizer, name)
         self.tokenizer.check(signed.signature.input)
+        self.stop = ends(self.tokenizer)  # before the weights are in memory: making it takes some
+        self.manner = manner_of(self.tokenizer)
         self.device = next(iter(signed.parameters())).device
         self.model: Writer = _ready(model, precision, self.device)
         self.answers, self.cache = signed.signature.task.generated == "answer", kept
@@ -76,8 +78,6 @@ class Writing:
         self.window, self.sinks = window, sinks
         if window is not None:
             self._check_window(name, window)
-        self.stop = ends(self.tokenizer)
-        self.manner = manner_of(self.tokenizer)
 
     def encoded(self, prompt: Messages, /, *, plain: bool = False) -> list[int]:
         """The tokens of a prompt, as a chat where the tokenizer knows how one is written.

@@ -13,7 +13,7 @@ import json
 import time
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import anyio
@@ -161,7 +161,7 @@ class Chats:
             asked.refused = verdict
             return asked
         writing = self.base.writing
-        for one in requests:
+        for one in [replace(one, prompt=requests[0].prompt) for one in requests]:  # read once
             pieces = Pieces(writing, list(one.prompt), writing.stop)
             asked.texts.append(Text(one, pieces, Until(said.stop), lambda _: None))
         return asked

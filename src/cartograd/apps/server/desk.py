@@ -1,13 +1,16 @@
 """Where chats are written: texts join those under way when they come, and leave when they end.
 
 One thread writes them all, a token of each at a time, for as long as there are some; then it ends,
-and the memory of their keys and values is given back.
+and the memory of their keys and values is given back. Between two tokens of those under way a piece
+of the prompts that wait is read, so that a long one does not stop them; texts that have a prompt in
+common (`n` choices of one request) read it once.
 """
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from cartograd.apps.server.until import Until
 from cartograd.apps.verbs.decoded import Pieces
@@ -18,6 +21,9 @@ from cartograd.core.eval_mode import evaluating
 
 TOGETHER = 16
 """Texts that are written at once; others wait for one of these to end."""
+
+PIECE = 32
+"""Tokens of prompts that are read between two tokens of those under way: not many steps' time."""
 
 
 @dataclass(frozen=True)
@@ -126,30 +132,40 @@ class Desk:
             if not fresh and not self.going:
                 self._thread = self.texts = None
                 return False
-        for one in fresh:
-            if not one.left:
-                self._join(texts, one)
+        still = [one for one in fresh if not one.left]
+        for _, alike in groupby(still, key=lambda one: id(one.request.prompt)):
+            self._begin(texts, list(alike))
         return True
 
-    def _join(self, texts: Underway, one: Text) -> None:
+    def _begin(self, texts: Underway, alike: list[Text]) -> None:
+        """Texts of one request, which hold the same prompt."""
         try:
-            new = texts.join(one.request)
+            numbers = texts.begin(*(one.request for one in alike))
         except Exception as error:  # what is wrong with one is not the others' fault
-            _told(error)
-            one.tell(error)
+            _failed(error, alike)
             return
-        self.going[new.number] = one
-        self._heard(texts, new)
+        self.going.update(zip(numbers, alike, strict=True))
 
     def _step(self, texts: Underway) -> None:
         try:
             news = texts.step()
         except Exception as error:
-            _told(error)
-            for one in self.going.values():
-                one.tell(error)
+            _failed(error, self.going.values())
             self.going, self.texts = {}, self.base.texts()
             return
+        for new in news:
+            self._heard(texts, new)
+        self._read(texts)
+
+    def _read(self, texts: Underway) -> None:
+        """A piece of the prompts that wait."""
+        news = list[New]()
+        try:
+            for new in texts.read(PIECE):
+                news.append(new)  # told, too, if something fails after it
+        except Exception as error:
+            gone = self.going.keys() - set(texts.numbers) - {new.number for new in news}
+            _failed(error, [self.going.pop(number) for number in gone])
         for new in news:
             self._heard(texts, new)
 
@@ -159,7 +175,9 @@ class Desk:
             del self.going[new.number]
 
 
-def _told(error: Exception) -> None:
-    """A bug goes to the log."""
+def _failed(error: Exception, texts: Iterable[Text]) -> None:
+    """Tell those that wait; a bug goes to the log."""
     if not isinstance(error, UsageError):
         logging.getLogger("uvicorn.error").error("a text failed", exc_info=error)
+    for one in texts:
+        one.tell(error)

@@ -4,13 +4,16 @@ A batch that is written to its end waits for its longest text, and each prompt w
 before. Here each step reads one token of every text that is under way; what has ended leaves, and
 what waits is read beside the others and joins them. In pages (`paged`) nothing is copied for that.
 
-    each step: fill up the rows; t_r = draw(samplers(z_r)) for each; those with a stop token leave
+    each step: fill up the rows; t_r = draw(samplers(z_r)) for each; those with a stop token leave;
+    read a chunk of the prompts that wait
 
 Shapes: prompts and texts are lists of token ids.
 
-Departures: a prompt is read as a whole, in a call of its own, while the others wait.
+Departures: prompts are read in calls of their own, between the steps of the others.
 
 References:
+    Amey Agrawal et al. Taming throughput-latency tradeoff in LLM inference with Sarathi-Serve. OSDI
+    2024 (prompts in chunks between the steps). https://arxiv.org/abs/2403.02310
     Gyeong-In Yu et al. Orca: a distributed serving system for Transformer-based generative models.
     OSDI 2022. https://www.usenix.org/conference/osdi22/presentation/yu
 
@@ -41,7 +44,7 @@ CARD = Card(
     url="https://www.usenix.org/conference/osdi22/presentation/yu",
     proofs=(
         "law: each text is the one that its prompt gets alone, whatever is written beside it, "
-        "greedy or drawn, in floats and in eight bits",
+        "greedy or drawn, in floats and in eight bits, its prompt read whole or in chunks",
         "law: no more rows than asked for are under way, and their pages are all that is kept",
     ),
     evidence={
@@ -63,6 +66,7 @@ def continuous_batching(
     batch_size: int = 8,
     samplers: Sequence[TokenSampler] = (),
     stop: Collection[int] = (),
+    chunk: int | None = None,
 ) -> Iterator[list[New]]:
     """The new tokens of all texts under way, step by step.
 
@@ -73,6 +77,8 @@ def continuous_batching(
         batch_size: most texts at once.
         samplers: applied to the logits before a token is chosen, each row by itself.
         stop: tokens after which a text has ended.
+        chunk: most tokens of prompts that are read between two steps of the texts under way, so
+            that a long one does not stop these; whole prompts if not given.
 
     Raises:
         UsageError: the decoder has no pages or read something, a prompt is empty, or a text is
@@ -80,8 +86,10 @@ def continuous_batching(
     """
     if batch_size < 1:
         raise UsageError(f"batch_size={batch_size} is out of range; expected at least 1")
+    if chunk is not None and chunk < 1:
+        raise UsageError(f"chunk={chunk} reads nothing; expected at least 1")
     texts = Underway(decoder, samplers=samplers, stop=stop)
-    return _steps(texts, _Waiting(iter(requests)), batch_size)
+    return _steps(texts, _Waiting(iter(requests)), batch_size, chunk)
 
 
 class _Waiting:
@@ -105,11 +113,15 @@ class _Waiting:
         return taken
 
 
-def _steps(texts: Underway, waiting: _Waiting, batch_size: int) -> Iterator[list[New]]:
+def _steps(
+    texts: Underway, waiting: _Waiting, batch_size: int, chunk: int | None
+) -> Iterator[list[New]]:
     while len(texts) or not waiting.over:
         room = batch_size - len(texts)
         news = texts.step()
-        news += [texts.join(request) for request in waiting.take(room)]
-        if not news and waiting.over:
+        for request in waiting.take(room):
+            texts.begin(request)
+        news += texts.read(chunk)
+        if not news and waiting.over and not len(texts):
             return
         yield news

@@ -1,7 +1,8 @@
 """Decoders whose rows come and go: a prompt is read beside the texts under way, and joins them.
 
-Keys and values in pages are not moved for that (`InPages`). A model that keeps something else, or
-reads a text anew where it gets long, has a decoder for each row (`OneEach`).
+Keys and values in pages are not moved for that (`InPages`), and several texts of one prompt read it
+once. A model that keeps something else, or reads a text anew where it gets long, has a decoder for
+each row (`OneEach`). Either reads a prompt in pieces, between which the others go on.
 
 Shapes: prompts are lists of token ids; logits of one row `1 v`.
 
@@ -12,10 +13,13 @@ References:
 >>> from cartograd.architectures.transformer.llama import LLaMA
 >>> model = LLaMA(vocabulary=11, dim=8, depth=1, heads=2, ffn_dim=12, context=64).eval()
 >>> decoder = InPages(model.decoder(0, 16))
->>> tuple(decoder.admit([1, 2, 3], 4).shape), tuple(decoder.admit([5], 2).shape)
-((1, 11), (1, 11))
->>> tuple(decoder.read(torch.tensor([[7], [8]])).shape), decoder.length
-((2, 1, 11), 4)
+>>> one, two = decoder.begin([1, 2, 3], 4), decoder.begin([5], 2, -1, 2)
+>>> one.read(2), one.left, one.read(2), two.read(9)
+(None, 1, None, None)
+>>> tuple(one.join().shape), tuple(two.join().shape)
+((1, 11), (2, 11))
+>>> tuple(decoder.read(torch.tensor([[7], [8], [9]])).shape), decoder.length
+((3, 1, 11), 4)
 """
 
 from collections.abc import Callable, Sequence
@@ -28,7 +32,7 @@ from torch import Tensor
 from cartograd.architectures.transformer.cache import CachedDecoder
 from cartograd.architectures.transformer.paged import PagedRows
 from cartograd.core.errors import UsageError
-from cartograd.core.inference import Joinable
+from cartograd.core.inference import Beginning, Joinable
 from cartograd.core.protocols import Decoder
 
 
@@ -61,35 +65,24 @@ class InPages:
         assert paged is not None
         return paged
 
-    @torch.inference_mode()
-    def admit(self, prompt: Sequence[int], length: int, own: int = -1, /) -> Float[Tensor, "1 v"]:
-        """Read a prompt, whose row is the last from now on; the logits after it.
+    def begin(
+        self, prompt: Sequence[int], length: int, own: int = -1, count: int = 1, /
+    ) -> Beginning:
+        """Begin to read a prompt into pages of its own, which its texts share from then on.
 
         Raises:
             UsageError: it is empty, there is no room, or it names an adapter.
         """
-        cache, paged = self.inner.cache, self.paged
         check_prompt(prompt, length)
         if own >= 0:
             raise UsageError(f"adapter {own} is unknown; this decoder has none")
-        needed = len(prompt) + length - 1
-        if needed > paged.capacity:
+        needed, capacity = len(prompt) + length - 1, self.paged.capacity
+        if needed > capacity:
             raise UsageError(
                 f"a prompt of {len(prompt)} tokens and {length} new ones do not fit into a memory "
-                f"of {paged.capacity}; shorten the prompt or ask for fewer new tokens"
+                f"of {capacity}; shorten the prompt or ask for fewer new tokens"
             )
-        beside = copy(cache)
-        rows = PagedRows(paged.pages, [0], capacity=paged.capacity)
-        beside.rows, beside.paged, beside.starts, beside.layers = 1, rows, None, rows.layers
-        try:
-            tokens = torch.tensor([list(prompt)], device=cache.device)
-            logits = self.inner.forward(tokens, beside, True)[:, -1]
-        except BaseException:
-            rows.close()  # what was read of it is nobody's
-            raise
-        paged.join(rows)
-        self._told()
-        return logits
+        return _IntoPages(self, prompt, count)
 
     def read(self, tokens: Int[Tensor, "b t"], /, *, last: bool = False) -> Float[Tensor, "b t2 v"]:
         """Logits after each of the new tokens, or after the last one only."""
@@ -99,14 +92,14 @@ class InPages:
         """Keep these rows in this order; the pages of others are free."""
         self.paged.keep(rows.tolist())
         self.paged.trim()
-        self._told()
+        self.told()
 
     def rewind(self, length: int, /) -> None:
         """Forget every token after the first `length`."""
         self.inner.rewind(length)
 
     @torch.inference_mode(mode=False)
-    def _told(self) -> None:
+    def told(self) -> None:
         """Let the cache know of the rows that there are."""
         cache, paged = self.inner.cache, self.paged
         cache.rows = len(paged.starts)
@@ -114,15 +107,49 @@ class InPages:
         cache.starts = starts if any(paged.starts) else None
 
 
+class _IntoPages:
+    """A prompt that is read into pages (`core.inference.Beginning`)."""
+
+    def __init__(self, whole: InPages, prompt: Sequence[int], count: int, /):
+        self.whole, self.prompt, self.count = whole, list(prompt), count
+        pages, capacity = whole.paged.pages, whole.paged.capacity
+        self.rows = PagedRows(pages, [0], capacity=capacity)
+        self.rows.reach(len(prompt))  # all at once: neighbours are read where they lie
+        self.cache, self.left = copy(whole.inner.cache), len(prompt)
+        self.cache.rows, self.cache.paged, self.cache.starts = 1, self.rows, None
+        self.cache.layers = self.rows.layers
+        self.logits = torch.empty(0)
+
+    @torch.inference_mode()
+    def read(self, most: int, /) -> None:
+        """Read so many more tokens at most."""
+        first = len(self.prompt) - self.left
+        piece = torch.tensor([self.prompt[first : first + most]], device=self.cache.device)
+        self.logits = self.whole.inner.forward(piece, self.cache, True)[:, -1]
+        self.left -= piece.shape[1]
+
+    def join(self) -> Float[Tensor, "n v"]:
+        """Have its texts be the last rows from now on; the logits after the prompt, of each."""
+        if self.count > 1:
+            self.rows.keep([0] * self.count)
+        self.whole.paged.join(self.rows)
+        self.whole.told()
+        return self.logits.repeat(self.count, 1)
+
+    def close(self) -> None:
+        """Give back what was read of it, unless its texts have joined."""
+        self.rows.close()
+
+
 class OneEach:
     """A decoder of its own for each row, for models that keep no pages.
 
     Args:
-        begin: from how many tokens a row may get and the number of its adapter to its decoder.
+        made: from how many tokens a row may get and the number of its adapter to its decoder.
     """
 
-    def __init__(self, begin: Callable[[int, int], Decoder], /):
-        self.begin = begin
+    def __init__(self, made: Callable[[int, int], Decoder], /):
+        self.made = made
         self.rows: list[Decoder] = []
 
     @property
@@ -130,17 +157,17 @@ class OneEach:
         """How many tokens the longest row has."""
         return max((row.length for row in self.rows), default=0)
 
-    def admit(self, prompt: Sequence[int], length: int, own: int = -1, /) -> Float[Tensor, "1 v"]:
-        """Read a prompt, whose row is the last from now on; the logits after it.
+    def begin(
+        self, prompt: Sequence[int], length: int, own: int = -1, count: int = 1, /
+    ) -> Beginning:
+        """Begin to read a prompt, anew for each of its texts.
 
         Raises:
             UsageError: it is empty, or longer than the model reads.
         """
         check_prompt(prompt, length)
-        row = self.begin(len(prompt) + length, own)
-        logits = row.read(torch.tensor([list(prompt)]), last=True)[:, -1]
-        self.rows.append(row)
-        return logits
+        rows = [self.made(len(prompt) + length, own) for _ in range(count)]
+        return _IntoEach(self, prompt, rows)
 
     def read(self, tokens: Int[Tensor, "b t"], /, *, last: bool = False) -> Float[Tensor, "b t2 v"]:
         """Logits after each of the new tokens, or after the last one only."""
@@ -158,6 +185,31 @@ class OneEach:
             UsageError: always.
         """
         raise UsageError(f"cannot go back to {length} tokens: each text has a decoder of its own")
+
+
+class _IntoEach:
+    """A prompt that the decoder of each of its texts reads (`core.inference.Beginning`)."""
+
+    def __init__(self, whole: OneEach, prompt: Sequence[int], rows: list[Decoder], /):
+        self.whole, self.prompt, self.rows = whole, list(prompt), rows
+        self.left, self.logits = len(prompt) * len(rows), list[Tensor]()
+
+    def read(self, most: int, /) -> None:
+        """Read so many more tokens at most, those of one text."""
+        row, first = divmod(len(self.prompt) * len(self.rows) - self.left, len(self.prompt))
+        piece = torch.tensor([self.prompt[first : first + most]])
+        logits = self.rows[row].read(piece, last=True)[:, -1]
+        self.left -= piece.shape[1]
+        if first + piece.shape[1] == len(self.prompt):
+            self.logits.append(logits)
+
+    def join(self) -> Float[Tensor, "n v"]:
+        """Have its texts be the last rows from now on; the logits after the prompt, of each."""
+        self.whole.rows += self.rows
+        return torch.cat(self.logits)
+
+    def close(self) -> None:
+        """Nothing is kept of it elsewhere."""
 
 
 def joined(decoder: Decoder, /) -> Decoder:

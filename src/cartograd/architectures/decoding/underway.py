@@ -1,6 +1,10 @@
 """Texts under way: each begins and ends when it likes, and is the one that it would be alone.
 
-    join: read the prompt, t_1 = draw(samplers(z));   step: t_i = draw(samplers(z_i)) of each text
+    read: t_1 = draw(samplers(z)) after the prompt;   step: t_i = draw(samplers(z_i)) of each text
+
+A long prompt is read in pieces, between which the others go on. Of several that wait, the one that
+began first and the one that is soonest read have a piece in turns: a short prompt does not wait for
+a long one, and a long one comes to its end whatever else is asked.
 
 Shapes: prompts and texts are lists of token ids; logits `b v`.
 
@@ -18,7 +22,7 @@ References:
 [[(0, False), (1, True)], [(0, True)], []]
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -27,7 +31,7 @@ from torch import Tensor
 
 from cartograd.architectures.decoding.draw import draw, processed
 from cartograd.architectures.decoding.joined import joined
-from cartograd.core.inference import Joinable
+from cartograd.core.inference import Beginning, Joinable
 from cartograd.core.protocols import Decoder, TokenSampler
 
 
@@ -65,13 +69,21 @@ class New:
     last: bool
 
 
-@dataclass
+@dataclass(eq=False)
 class _Row:
     """A text under way."""
 
     number: int
     request: Request
     tokens: list[int] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class _Begun:
+    """Texts whose prompt is being read."""
+
+    reading: Beginning
+    rows: list[_Row]
 
 
 class Underway:
@@ -91,25 +103,60 @@ class Underway:
         stop: Collection[int] = (),
     ):  # fmt: skip
         self.decoder, self.samplers, self.stop = joined(decoder), samplers, frozenset(stop)
-        self._rows, self._count = list[_Row](), 0
+        self._rows, self._begun = list[_Row](), list[_Begun]()
+        self._count = self._pieces = 0
         self._device = torch.device("cpu")
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self.numbers)
 
-    def join(self, request: Request, /) -> New:
-        """Begin a text, while the others wait; its first token.
+    @property
+    def numbers(self) -> list[int]:
+        """Of the texts under way, and of those whose prompt is being read."""
+        begun = [row for one in self._begun for row in one.rows]
+        return [row.number for row in (*self._rows, *begun)]
+
+    def begin(self, *requests: Request) -> list[int]:
+        """Begin texts that have prompt and adapter in common, which `read` reads; their numbers.
 
         Raises:
             UsageError: the prompt is empty, or there is no room; the others go on as before.
         """
         assert isinstance(self.decoder, Joinable)
-        logits = self.decoder.admit(request.prompt, request.length, request.own)
-        row, self._device = _Row(self._count, request), logits.device
-        self._count += 1
-        self._rows.append(row)
-        self._choose([row], logits)
-        return self._told([row])[0]
+        prompt, own = requests[0].prompt, requests[0].own
+        longest = max(request.length for request in requests)
+        reading = self.decoder.begin(prompt, longest, own, len(requests))
+        rows = [_Row(self._count + place, request) for place, request in enumerate(requests)]
+        self._count += len(rows)
+        self._begun.append(_Begun(reading, rows))
+        return [row.number for row in rows]
+
+    def read(self, most: int | None = None, /) -> Iterator[New]:
+        """Read so many tokens of the prompts; the first tokens of texts, as these join by that.
+
+        Args:
+            most: of all prompts together; all that there are if not given.
+
+        Raises:
+            Exception: one could not be read, whose texts are gone; the others go on as before.
+        """
+        while self._begun and (most is None or most > 0):
+            begun = self._begun[0] if most is None else self._next()
+            before = begun.reading.left
+            yield from self._read(begun, before if most is None else min(before, most))
+            most = None if most is None else most - before + begun.reading.left
+
+    def join(self, request: Request, /) -> New:
+        """Begin a text and read its prompt, while the others wait; its first token.
+
+        Raises:
+            UsageError: the prompt is empty, or there is no room; the others go on as before.
+        """
+        self.begin(request)
+        begun, news = self._begun[-1], list[New]()
+        while not news:
+            news = self._read(begun, begun.reading.left)
+        return news[0]
 
     def step(self) -> list[New]:
         """The next token of each text; those that have ended leave."""
@@ -122,6 +169,43 @@ class Underway:
     def leave(self, number: int, /) -> None:
         """End a text before its end; one that has ended stays so."""
         self._keep([row for row in self._rows if row.number != number])
+        for begun in list(self._begun):
+            begun.rows = [row for row in begun.rows if row.number != number]
+            if not begun.rows:
+                self._forget(begun)
+
+    def _next(self) -> _Begun:
+        self._pieces += 1
+        if self._pieces % 2:
+            return self._begun[0]
+        return min(self._begun, key=lambda begun: begun.reading.left)
+
+    def _read(self, begun: _Begun, most: int) -> list[New]:
+        """A piece of a prompt; after the last one its texts join, those that have not left."""
+        reading, others = begun.reading, self._rows
+        try:
+            reading.read(most)
+        except BaseException:
+            self._forget(begun)
+            raise
+        if reading.left:
+            return []
+        self._begun.remove(begun)
+        logits = reading.join()
+        count, self._rows = len(others) + len(logits), others + begun.rows
+        if len(self._rows) < count:
+            self._reorder(list(range(len(self._rows))))
+        self._device = logits.device
+        try:
+            self._choose(begun.rows, logits[: len(begun.rows)])
+        except BaseException:
+            self._keep(others)
+            raise
+        return self._told(begun.rows)
+
+    def _forget(self, begun: _Begun) -> None:
+        self._begun.remove(begun)
+        begun.reading.close()
 
     def _told(self, rows: list[_Row]) -> list[New]:
         news = [
@@ -138,9 +222,11 @@ class Underway:
         if len(rows) == len(self._rows):
             return
         places = {row.number: place for place, row in enumerate(self._rows)}
-        kept = [places[row.number] for row in rows]
         self._rows = rows
-        self.decoder.reorder(torch.tensor(kept, dtype=torch.int64))
+        self._reorder([places[row.number] for row in rows])
+
+    def _reorder(self, places: list[int]) -> None:
+        self.decoder.reorder(torch.tensor(places, dtype=torch.int64))
 
     @torch.inference_mode()
     def _choose(self, rows: list[_Row], logits: Float[Tensor, "b v"]) -> None:

@@ -14,7 +14,7 @@ typedef VECTOR(32) F2;
 
 typedef struct {
     int64_t rows, dim, heads, groups, width, inner;
-    int64_t row, head;          /* how far apart rows and heads of keys and values lie, in floats */
+    int64_t row, head, token;   /* how far apart rows, heads and tokens of keys and values lie */
     double eps;
     float *x, *more, *hidden;   /* rows dim: the features, what is added to them, their norm */
     float *joint;               /* rows (heads + 2 groups) width: queries, keys, values */
@@ -24,6 +24,8 @@ typedef struct {
     float *gates, *gated;       /* rows 2 inner: gates and what goes through; rows inner: what did */
     const float *turns;         /* rows width: the cosine and sine of each pair's angle */
     const int64_t *starts;      /* tokens at the left of each row that are padding */
+    const int64_t *slots;       /* rows, places: where in pages each token lies; or NULL */
+    int64_t places;
 } Step;
 
 /* e^x to a unit or two of the last place: 2^whole by the exponent, the rest by a polynomial. */
@@ -67,18 +69,19 @@ static void turned(float *restrict x, const float *restrict turn, int64_t d, flo
     }
 }
 
-/* One head: softmax(q k^T) v over tokens `from` to `to`; `parts` vectors of features. */
+/* One head: softmax(q k^T) v over tokens `from` to `to`; `parts` vectors of features. Token s lies
+ * at s * token, or in pages at slots[s] * token. */
 INLINE void vectors(
     const float *q, const float *keys, const float *values, float *scores, float *answer,
-    int64_t from, int64_t to, const int parts
+    int64_t from, int64_t to, int64_t token, const int64_t *slots, const int parts, const int paged
 ) {
-    const int64_t d = 16 * parts;
     float most = -INFINITY, sum = 0;
     F own[8];
     EACH(k, parts) own[k] = *(const F *)(q + 16 * k);
     for (int64_t s = from; s < to; s++) {
-        F one = own[0] * *(const F *)(keys + s * d);
-        EACH(k, parts) if (k) one += own[k] * *(const F *)(keys + s * d + 16 * k);
+        const float *key = keys + (paged ? slots[s] : s) * token;
+        F one = own[0] * *(const F *)key;
+        EACH(k, parts) if (k) one += own[k] * *(const F *)(key + 16 * k);
         F2 part = ((F2 *)&one)[0] + ((F2 *)&one)[1];
         float score = 0;
         for (int k = 0; k < 8; k++) score += part[k];
@@ -86,29 +89,35 @@ INLINE void vectors(
     }
     for (int64_t s = from; s < to; s++) sum += scores[s] = power(scores[s] - most);
     EACH(k, parts) own[k] = (F){0};
-    for (int64_t s = from; s < to; s++)
-        EACH(k, parts) own[k] += scores[s] * *(const F *)(values + s * d + 16 * k);
+    for (int64_t s = from; s < to; s++) {
+        const float *value = values + (paged ? slots[s] : s) * token;
+        EACH(k, parts) own[k] += scores[s] * *(const F *)(value + 16 * k);
+    }
     EACH(k, parts) *(F *)(answer + 16 * k) = own[k] / sum;
 }
 
 /* The same of any width. */
 static void head(
     const float *restrict q, const float *restrict keys, const float *restrict values,
-    float *restrict scores, float *restrict answer, int64_t from, int64_t to, int64_t d
+    float *restrict scores, float *restrict answer, int64_t from, int64_t to, int64_t d,
+    int64_t token, const int64_t *slots
 ) {
-    if (d == 64) return vectors(q, keys, values, scores, answer, from, to, 4);
-    if (d == 128) return vectors(q, keys, values, scores, answer, from, to, 8);
+    if (slots && d == 64) return vectors(q, keys, values, scores, answer, from, to, token, slots, 4, 1);
+    if (slots && d == 128) return vectors(q, keys, values, scores, answer, from, to, token, slots, 8, 1);
+    if (d == 64) return vectors(q, keys, values, scores, answer, from, to, token, slots, 4, 0);
+    if (d == 128) return vectors(q, keys, values, scores, answer, from, to, token, slots, 8, 0);
     float most = -INFINITY, sum = 0;
     for (int64_t s = from; s < to; s++) {
+        const float *key = keys + (slots ? slots[s] : s) * token;
         float one = 0;
-        for (int64_t j = 0; j < d; j++) one += q[j] * keys[s * d + j];
+        for (int64_t j = 0; j < d; j++) one += q[j] * key[j];
         scores[s] = one, most = one > most ? one : most;
     }
     for (int64_t s = from; s < to; s++) sum += scores[s] = power(scores[s] - most);
     for (int64_t j = 0; j < d; j++) answer[j] = 0;
     for (int64_t s = from; s < to; s++) {
-        const float share = scores[s] / sum;
-        for (int64_t j = 0; j < d; j++) answer[j] += share * values[s * d + j];
+        const float share = scores[s] / sum, *value = values + (slots ? slots[s] : s) * token;
+        for (int64_t j = 0; j < d; j++) answer[j] += share * value[j];
     }
 }
 
@@ -123,15 +132,17 @@ void attend(const Step *step, float *kept, int64_t place, int threads) {
         const int64_t b = k / groups, g = k % groups;
         const float *turn = step->turns + b * d;
         float *own = step->joint + b * all, *key = own + (heads + g) * d, *value = key + groups * d;
+        const int64_t *slots = step->slots ? step->slots + b * step->places : NULL;
         float *keys = kept + b * step->row + g * step->head, *values = keys + groups * step->head;
+        const int64_t new = (slots ? slots[place] : place) * step->token;
         turned(key, turn, d, 1);
-        memcpy(keys + place * d, key, d * sizeof(float));
-        memcpy(values + place * d, value, d * sizeof(float));
+        memcpy(keys + new, key, d * sizeof(float));
+        memcpy(values + new, value, d * sizeof(float));
         for (int64_t h = g * share; h < (g + 1) * share; h++) {
             turned(own + h * d, turn, d, by);
             head(
                 own + h * d, keys, values, step->scores + (b * heads + h) * step->room,
-                step->answer + (b * heads + h) * d, step->starts[b], place + 1, d
+                step->answer + (b * heads + h) * d, step->starts[b], place + 1, d, step->token, slots
             );
         }
     }

@@ -32,7 +32,10 @@ from cartograd.architectures.transformer.cache import Cache, CachedDecoder, chec
 from cartograd.architectures.transformer.few_tokens import FewTokens, takes
 from cartograd.architectures.transformer.one_token import OneToken
 from cartograd.core.inference import Scoring, Stackable
-from cartograd.core.pages import give_back
+from cartograd.core.pages import give_back, trim
+
+LARGE = 1 << 22
+"""Bytes of a joint weight from which memory is given back after it."""
 
 Product = Callable[[Tensor], Tensor]
 """From rows `n d` to rows `n d2`, in float32."""
@@ -55,6 +58,7 @@ class InferenceForm:
         self.context, self.window = model.context, model.window
         self.groups, self.width = model.kv_heads, model.head_dim
         self.heads = first.attention.query.out_features // self.width
+        self.compiled = model.embedding.weight.is_cpu and few_tokens.exact()
         with torch.no_grad():
             self.embedding = model.embedding.weight.detach().float()
             last = model.embedding if model.head is None else model.head
@@ -82,7 +86,7 @@ class InferenceForm:
         )  # fmt: skip
         sizes = self.heads, self.groups, self.width, self.eps
         one, few = OneToken(self.layers, *sizes), None
-        if self.embedding.is_cpu and few_tokens.exact():
+        if self.compiled:
             few = FewTokens(self.layers, self.norm, *sizes)
         return CachedDecoder(partial(self._continued, one, few), cache, self._moved)
 
@@ -198,10 +202,20 @@ def product_of(parts: Sequence[Any], order: Tensor | None, product: Maker, /) ->
     if order is not None:
         order = order.to(weight.device)
         weight, bias = weight[order], None if bias is None else bias[order]
+    large, copied = weight.nbytes >= LARGE, len(parts) > 1 or order is not None
+    if copied:
+        _give_back(parts)
     made = product(weight, bias)
+    del weights, weight
+    _give_back(parts)
+    if large:
+        trim()  # what was only joined to be made into something else
+    return made
+
+
+def _give_back(parts: Sequence[Any]) -> None:
     for part in parts:
         give_back(part.weight)
-    return made
 
 
 def norm_of(norm: Any, /) -> tuple[Float[Tensor, " d"], float]:

@@ -18,7 +18,7 @@ from functools import cache
 from typing import Any, Protocol, runtime_checkable
 
 from cartograd.core.errors import UsageError
-from cartograd.data.text.tokens import ROLES, package
+from cartograd.data.text.tokens import ROLES, library, package
 
 FROM, TO = "\U000f0000", "\U000f0001"
 """Marks around a control token that a message spells: letters for private use."""
@@ -188,9 +188,25 @@ def placed(pieces: Sequence[str], readers: Sequence[Any], /) -> list[tuple[int, 
     return found
 
 
-def readers_of(document: Mapping[str, Any], /) -> tuple[Any, Any]:
-    """The package's tokenizer as it reads a template's text, and what a message spells."""
-    return package(document), package({**document, "added_tokens": []})
+def readers_of(document: Mapping[str, Any], whole: Any = None, /) -> tuple[Any, Any]:
+    """The package's tokenizer as it reads a template's text, and what a message spells.
+
+    Args:
+        document: describes the tokenizer.
+        whole: the package's, where it is at hand.
+    """
+    whole = package(document) if whole is None else whole
+    return whole, _unaware(whole)
+
+
+def _unaware(tokenizer: Any, /) -> Any:
+    """The package's tokenizer without its added tokens; the vocabulary is in memory once."""
+    made = library().Tokenizer(tokenizer.model)
+    for part in ("normalizer", "pre_tokenizer", "post_processor", "decoder"):
+        own = getattr(tokenizer, part)
+        if own is not None:
+            setattr(made, part, own)
+    return made
 
 
 @cache

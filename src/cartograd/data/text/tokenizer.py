@@ -288,7 +288,7 @@ class Tokenizer:
     @cached_property
     def readers(self) -> Any:
         """What reads a chat: as usual, and as plain text."""
-        return None if self._of_bytes else chats.readers_of(self.document)
+        return None if self._of_bytes else chats.readers_of(self.document, self.inner)
 
     @cached_property
     def inner(self) -> Any:

@@ -208,6 +208,7 @@ def load(path: str | Path, /, *, model: nn.Module | None = None) -> Bundle:
         load_into(signed.model, weights, str(folder))
     signed.eval()
     signed.tokenizer = _tokenizer(folder, signature)
+    leave(weights)  # what was only read to be parsed
     _check_fits(folder, signed)
     check_answers(folder, signed)
     leave(weights)  # what the checks have read

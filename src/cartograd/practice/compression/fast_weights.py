@@ -27,6 +27,7 @@ from cartograd.architectures.transformer.inference_form import Maker, Product
 from cartograd.core.errors import unknown
 from cartograd.core.inference import Fusible
 from cartograd.core.kernels import Choice, right
+from cartograd.core.large_pages import begin_anew
 from cartograd.core.pages import trim
 from cartograd.core.protocols import Writer
 from cartograd.practice.compression import few_rows, group_weights, int8_linear, int8_weights
@@ -52,6 +53,7 @@ def inference_form(model: Fusible, precision: str = "float32", /) -> Writer:
     usual = tuple(name for name in MAKERS if name != "int4")
     names = usual if precision == "auto" else FORMATS[precision]
     maker = MAKERS[quickest(names, model.largest_product())]
+    begin_anew()
     trim()  # what was only made to be timed
     form = model.inference_form(maker)
     trim()  # what was only made to be rounded

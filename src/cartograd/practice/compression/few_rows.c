@@ -22,8 +22,10 @@
 #endif
 #if defined(__AVX512VNNI__)
 #define LANES 16
+#define MOST 8 /* rows of whole numbers at once, by how many sums registers hold */
 #else
 #define LANES 8
+#define MOST 4
 #endif
 #define BYTES (4 * LANES)
 
@@ -82,7 +84,7 @@ INLINE void floats(
 ) {
     const int64_t d = job->d;
     const float *w = (const float *)job->weight + i * d * LANES, *x = in->x + b0 * d;
-    F sum[4][8];
+    F sum[2][8];
     EACH(a, m) EACH(b, n) sum[a][b] = (F){0};
     for (int64_t j = 0; j < d; j++) EACH(a, m) {
         const F row = *(const F *)(w + (a * far * d + j) * LANES);
@@ -97,15 +99,22 @@ INLINE void eights(
     const int64_t d = job->d;
     const int8_t *w = job->weight;
     const uint8_t *x = in->whole + b0 * d;
-    I even[4][4], odd[4][4];
+    I even[2][8], odd[2][8];
     EACH(a, m) EACH(b, n) even[a][b] = odd[a][b] = (I){0};
-    for (int64_t j = 0; j < d; j += 8) EACH(a, m) {
-        const I *row = (const I *)(w + (i + a * far) * d * LANES + j * LANES);
+    for (int64_t j = 0; j < d; j += 8) {
+        I first[2], second[2];
+        EACH(a, m) {
+            const I *row = (const I *)(w + (i + a * far) * d * LANES + j * LANES);
+            first[a] = row[0], second[a] = row[1];
+        }
         EACH(b, n) {
             const int32_t *from = (const int32_t *)(x + b * d + j);
-            I *other = n < 4 ? &odd[a][b] : &even[a][b]; /* many sums need no second one each */
-            even[a][b] = dot4(even[a][b], (I){0} + from[0], row[0], 0);
-            *other = dot4(*other, (I){0} + from[1], row[1], 0);
+            const I one = (I){0} + from[0], two = (I){0} + from[1];
+            EACH(a, m) {
+                I *other = n < 4 ? &odd[a][b] : &even[a][b]; /* many sums need no second one each */
+                even[a][b] = dot4(even[a][b], one, first[a], 0);
+                *other = dot4(*other, two, second[a], 0);
+            }
         }
     }
     EACH(a, m) EACH(b, n) {
@@ -126,20 +135,27 @@ INLINE void fours(
 ) {
     const int64_t d = job->d, size = job->group, groups = d / size;
     const uint8_t *w = (const uint8_t *)job->weight, *x = in->whole + b0 * d;
-    F sum[4][4];
+    F sum[2][8];
     EACH(a, m) EACH(b, n) sum[a][b] = (F){0};
     for (int64_t g = 0; g < groups; g++) {
-        I low[4][4], high[4][4];
+        I low[2][8], high[2][8];
         EACH(a, m) EACH(b, n) {
             low[a][b] = (I){0} - 8 * in->zero[(b0 + b) * groups + g], high[a][b] = (I){0};
         }
-        for (int64_t j = g * size; j < (g + 1) * size; j += 8) EACH(a, m) {
-            const I both = *(const I *)(w + (i + a * far) * d * (LANES / 2) + j * (LANES / 2));
+        for (int64_t j = g * size; j < (g + 1) * size; j += 8) {
+            I first[2], second[2];
+            EACH(a, m) {
+                const I both = *(const I *)(w + (i + a * far) * d * (LANES / 2) + j * (LANES / 2));
+                first[a] = both & 0x0f0f0f0f, second[a] = (both >> 4) & 0x0f0f0f0f;
+            }
             EACH(b, n) {
                 const int32_t *from = (const int32_t *)(x + b * d + j);
-                low[a][b] = dot4(low[a][b], both & 0x0f0f0f0f, (I){0} + from[0], 1);
-                I *other = n < 4 ? &high[a][b] : &low[a][b];
-                *other = dot4(*other, (both >> 4) & 0x0f0f0f0f, (I){0} + from[1], 1);
+                const I one = (I){0} + from[0], two = (I){0} + from[1];
+                EACH(a, m) {
+                    low[a][b] = dot4(low[a][b], first[a], one, 1);
+                    I *other = n < 4 ? &high[a][b] : &low[a][b];
+                    *other = dot4(*other, second[a], two, 1);
+                }
             }
         }
         EACH(a, m) {
@@ -163,8 +179,8 @@ typedef Kernel *Form[6]; /* one block alone, two far ones, by 1 to 4 and 8 rows 
     ) { of(job, in, y, i, far, b, m, n); }
 #define KERNELS(of) KERNEL(of, 1, 1) KERNEL(of, 2, 1) KERNEL(of, 2, 2) KERNEL(of, 2, 3) KERNEL(of, 2, 4)
 KERNELS(floats) KERNEL(floats, 2, 8)
-KERNELS(eights)
-KERNELS(fours)
+KERNELS(eights) KERNEL(eights, 2, MOST)
+KERNELS(fours) KERNEL(fours, 2, MOST)
 
 INLINE int32_t bits(float x) { int32_t b; memcpy(&b, &x, 4); return b; }
 INLINE float number(int32_t b) { float x; memcpy(&x, &b, 4); return x; }
@@ -214,7 +230,7 @@ INLINE void two(
 ) {
     for (int64_t b = 0, some; b < n; b += some) {
         const int64_t left = n - b;
-        some = left >= 8 && job->bits == 32 ? 8 : left >= 4 ? 4 : left;
+        some = left >= 8 && (job->bits == 32 || MOST == 8) ? 8 : left >= 4 ? 4 : left;
         form[some == 8 ? 5 : some](job, in, y, i, far, b);
     }
 }
@@ -224,8 +240,8 @@ int product(const Job *job, const float *x, float *y, int64_t n, int threads) {
     const int kind = job->bits == 32 ? 0 : job->bits == 8 ? 1 : 2;
     static const Form forms[3] = {
         {floats_1_1, floats_2_1, floats_2_2, floats_2_3, floats_2_4, floats_2_8},
-        {eights_1_1, eights_2_1, eights_2_2, eights_2_3, eights_2_4, eights_2_4},
-        {fours_1_1, fours_2_1, fours_2_2, fours_2_3, fours_2_4, fours_2_4},
+        {eights_1_1, eights_2_1, eights_2_2, eights_2_3, eights_2_4, eights_2_MOST},
+        {fours_1_1, fours_2_1, fours_2_2, fours_2_3, fours_2_4, fours_2_MOST},
     };
     const int64_t count = (job->d2 + LANES - 1) / LANES, far = count / 2;
     const int64_t parts = kind == 2 ? n * (job->d / job->group) : n;

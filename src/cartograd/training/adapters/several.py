@@ -24,7 +24,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError
-from cartograd.core.inference import Joinable
+from cartograd.core.inference import Beginning, Joinable
 from cartograd.core.pages import give_back
 from cartograd.core.protocols import Decoder
 from cartograd.training.adapters.beside import Change, Rescales, changes
@@ -224,18 +224,17 @@ class OwnAdapters:
         with self.rows.assigned(self.of_row):
             return self.inner.read(tokens, last=last)
 
-    def admit(self, prompt: Sequence[int], length: int, own: int = -1, /) -> Float[Tensor, "1 v"]:
-        """Read a prompt by its adapter, whose row is the last from now on; the logits after it.
+    def begin(
+        self, prompt: Sequence[int], length: int, own: int = -1, count: int = 1, /
+    ) -> Beginning:
+        """Begin to read a prompt by its adapter.
 
         Raises:
             UsageError: texts cannot join others in the decoder, or there is no room.
         """
         if not isinstance(self.inner, Joinable):
             raise UsageError(f"a {type(self.inner).__name__} takes no further text beside others")
-        with self.rows.assigned([own]):
-            logits = self.inner.admit(prompt, length)
-        self.of_row.append(own)
-        return logits
+        return _ByOne(self, self.inner.begin(prompt, length, -1, count), own)
 
     def reorder(self, rows: Int[Tensor, " n"], /) -> None:
         """Keep these rows in this order, each with its adapter."""
@@ -245,3 +244,30 @@ class OwnAdapters:
     def rewind(self, length: int, /) -> None:
         """Forget every token after the first `length`."""
         self.inner.rewind(length)
+
+
+class _ByOne:
+    """A prompt that is read by one adapter (`core.inference.Beginning`)."""
+
+    def __init__(self, whole: OwnAdapters, inner: Beginning, own: int, /):
+        self.whole, self.inner, self.own = whole, inner, own
+
+    @property
+    def left(self) -> int:
+        """How many tokens are still to be read."""
+        return self.inner.left
+
+    def read(self, most: int, /) -> None:
+        """Read so many more tokens at most."""
+        with self.whole.rows.assigned([self.own]):
+            self.inner.read(most)
+
+    def join(self) -> Float[Tensor, "n v"]:
+        """Have its texts be the last rows from now on; the logits after the prompt, of each."""
+        logits = self.inner.join()
+        self.whole.of_row += [self.own] * len(logits)
+        return logits
+
+    def close(self) -> None:
+        """Give back what was read of it, unless its texts have joined."""
+        self.inner.close()
