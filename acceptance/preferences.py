@@ -1,13 +1,11 @@
 """A row on preferences: a published model learns from pairs which answers are liked."""
 
 import json
-import shlex
-import time
-from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from blake3 import blake3
 
+from acceptance.behind import learned
 from acceptance.judged_answers import HELD, LEARNED, Pairs, pairs_of, write_files
 from acceptance.session import SEEDS, Outcome, Session, percent, seeded
 from cartograd.core.files import write_file
@@ -30,15 +28,15 @@ AFTER = 3
 FEWER = "So far this is {} of {} seeds."
 
 
-class Learned(NamedTuple):
+class Found(NamedTuple):
     """What came of a training.
 
     Attributes:
-        found: what was measured, of the model before and after it.
+        pairs: what was measured, of the model before and after it.
         cpu, wall: seconds of the training alone.
     """
 
-    found: list[list[float]]
+    pairs: list[list[float]]
     cpu: float
     wall: float
 
@@ -48,11 +46,11 @@ def preferences_smollm2(session: Session, /) -> Outcome:
     pairs, cpu, wall = list[tuple[Pairs, Pairs]](), list[float](), list[float]()
     for seed in (AFTER + seed for seed in session.seeds):
         write_files(session.work, seed)
-        learned = _trained(session, seed)
-        before, after = (Pairs(*one) for one in learned.found)
+        found = _trained(session, seed)
+        before, after = (Pairs(*one) for one in found.pairs)
         pairs.append((before, after))
-        cpu.append(learned.cpu)
-        wall.append(learned.wall)
+        cpu.append(found.cpu)
+        wall.append(found.wall)
     first, later = ([pair[side] for pair in pairs] for side in (0, 1))
     return Outcome(
         claim="SmolLM2-135M learns by DPO to say what a word means rather than nothing",
@@ -99,25 +97,12 @@ def _shares(values: list[float]) -> str:
     return ", ".join(f"{one:.1%}" for one in values)
 
 
-def _trained(session: Session, seed: int) -> Learned:
+def _trained(session: Session, seed: int) -> Found:
     """What the functions behind the command do; written down for a row that was stopped."""
-    from cartograd.apps.load.settings import parsed
-    from cartograd.apps.verbs.plan import planned
-    from cartograd.engine.loop.fit import fit
-
     command = seeded(LIKED, seed)
     kept = session.work / f"{blake3(command.encode()).hexdigest()[:12]}.json"
     if not kept.exists():
-        words = shlex.split(command)
-        said = {key: words[words.index(key) + 1] for key in ("--data", "--optimizer", "--epochs")}
-        given: dict[str, Any] = parsed(words[words.index("--set") + 1 :])
-        given |= {"optimizer": said["--optimizer"], "epochs": int(said["--epochs"])}
-        source, _, file = said["--data"].partition(":")
-        start = time.process_time(), time.perf_counter()
-        plan = planned("smollm2", f"{source}:{session.work / file}", **given)
-        options = replace(plan.options, monitor=None, patience=None)
-        fit(plan.objective, plan.batches(), options=options)
-        took = time.process_time() - start[0], time.perf_counter() - start[1]
-        found = pairs_of(plan.model.eval(), session.work / f"held-{seed}.jsonl")
-        write_file(kept, json.dumps(Learned([list(one) for one in found], *took)))
-    return Learned(*json.loads(kept.read_text()))
+        model, *took = learned(command, session.work)
+        found = pairs_of(model, session.work / f"held-{seed}.jsonl")
+        write_file(kept, json.dumps(Found([list(one) for one in found], *took)))
+    return Found(*json.loads(kept.read_text()))

@@ -1,12 +1,9 @@
-"""A row on a reward: a published model learns by trial what is rewarded, near where it began."""
+"""Rows on a reward: a published model learns by trial what is rewarded, near where it began."""
 
 import json
 import math
 import random
-import shlex
-import time
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any, NamedTuple
@@ -14,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 
 from acceptance import naming
+from acceptance.behind import learned
 from acceptance.own_chats import SYSTEM, definitions
 from acceptance.session import SEEDS, Outcome, Session, percent, seeded
 from cartograd.core.files import write_file
@@ -24,15 +22,37 @@ LEARNED, HELD, EACH, LENGTH = 27, 20, 3, 10
 REWARDED = (
     "cartograd train smollm2 --data chats:asked-SEED.jsonl,valid=0.05,test=0.05 --epochs 1 "
     "--optimizer adamw:lr=1e-3 --import acceptance.naming --set "
-    f"objective=grpo:reward=acceptance.naming:first,generations=8,length={LENGTH},beta=0.1 "
+    f"objective=OBJECTIVE:reward=acceptance.naming:first,generations=8,length={LENGTH},SETTINGS "
     "batch_size=3 adapter=lora:rank=8 schedule=constant precision=bf16 seed=SEED"
 )
+
+
+class Method(NamedTuple):
+    """What raises the reward.
+
+    Attributes:
+        name: as papers write it.
+        settings: of the objective.
+    """
+
+    name: str
+    settings: str
+
+    @property
+    def command(self) -> str:
+        """As a user types it."""
+        said = REWARDED.replace("OBJECTIVE", self.name.lower())
+        return said.replace("SETTINGS", self.settings)
+
+
+GRPO = Method("GRPO", "beta=0.1")
+PPO = Method("PPO", "beta=0.05,updates=2")
 
 RISE, NEAR = 0.3, 10.0
 """By how much the share of answers that are rewarded rises at least, of the start and of a model
 that was rewarded by chance; the most nats of divergence of an answer, with its interval. After seed
-100, where twelve steps at a price of 0.04 gave 72 points more at 8.3 nats, and in the last four of
-them the reward rose no more; so there are nine at 0.1."""
+100 of GRPO, where twelve steps at a price of 0.04 gave 72 points more at 8.3 nats, and in the last
+four of them the reward rose no more; so there are nine at 0.1."""
 
 FEWER = "So far this is {} of {} seeds."
 
@@ -76,17 +96,27 @@ def reached(before: Fresh, after: Fresh, chance: Fresh | None, /) -> bool:
 
 def reward_smollm2(session: Session, /) -> Outcome:
     """SmolLM2 by GRPO, rewarded for answers that begin with the word that was asked about."""
+    return _row(session, GRPO)
+
+
+def ppo_smollm2(session: Session, /) -> Outcome:
+    """The same by PPO, whose critic says what is to be expected."""
+    return _row(session, PPO)
+
+
+def _row(session: Session, by: Method) -> Outcome:
     found, cpu, wall = list[tuple[Fresh, Fresh]](), list[float](), list[float]()
     for seed in session.seeds:
-        before, after, *took = found_of(session.work, seed)
+        before, after, *took = found_of(session.work, seed, by)
         found.append((before, after))
         cpu.append(took[0])
         wall.append(took[1])
-    chance = chance_of(session.work, session.seeds[0])
+    chance = chance_of(session.work, session.seeds[0], by)
     gained = [one[1].above(one[0]) for one in found]
     return Outcome(
-        claim="SmolLM2-135M learns by GRPO to begin an explanation with the word, and stays near",
-        command=REWARDED,
+        claim=f"SmolLM2-135M learns by {by.name} to begin an explanation with the word, and stays "
+        "near",
+        command=by.command,
         measured=[percent(gap) for gap, _ in gained],
         asked=f"for each seed, of {HELD * EACH} fresh answers on held-out words at least {RISE:.0%}"
         " more that begin with the word than before, and than of a model rewarded by chance (one "
@@ -124,25 +154,29 @@ def _shares(found: list[tuple[Fresh, Fresh]], side: int) -> str:
     return ", ".join(f"{mean(one[side].shares):.1%}" for one in found)
 
 
-def found_of(work: Path, seed: int, /) -> tuple[Fresh, Fresh, float, float]:
+def found_of(work: Path, seed: int, by: Method, /) -> tuple[Fresh, Fresh, float, float]:
     """Answers before and after, and seconds; written down for a row that was stopped."""
     kept = work / f"answers-{seed}.json"
     if not kept.exists():
         held = _write_asked(work, seed)
-        model, cpu, wall = _trained(work, seed, naming.first)
+        model, cpu, wall = learned(seeded(by.command, seed), work, reward=naming.first)
         before, after = _fresh(model, held, seed, began=True), _fresh(model, held, seed + 1)
         write_file(kept, json.dumps([before, after, cpu, wall]))
     before, after, cpu, wall = json.loads(kept.read_text())
     return Fresh(*before), Fresh(*after), cpu, wall
 
 
-def chance_of(work: Path, seed: int, /) -> Fresh:
+def chance_of(work: Path, seed: int, by: Method, /) -> Fresh:
     """Answers after as many steps by a coin instead of a reward; written down as well."""
     kept = work / f"chance-{seed}.json"
     if not kept.exists():
         held, coin = _write_asked(work, seed), random.Random(seed)
-        model, *_ = _trained(work, seed, lambda texts: [float(coin.random() < 0.5) for _ in texts])
-        write_file(kept, json.dumps(_fresh(model, held, seed + 1)))
+
+        def tossed(texts: list[str]) -> list[float]:
+            return [float(coin.random() < 0.5) for _ in texts]
+
+        found = learned(seeded(by.command, seed), work, reward=tossed)
+        write_file(kept, json.dumps(_fresh(found.model, held, seed + 1)))
     return Fresh(*json.loads(kept.read_text()))
 
 
@@ -167,28 +201,6 @@ def _asked(word: str) -> list[dict[str, str]]:
         {"role": "system", "content": SYSTEM},
         {"role": "user", "content": f"What does {word} mean?"},
     ]
-
-
-def _trained(work: Path, seed: int, reward: Any) -> tuple[Any, float, float]:
-    """The model after what the functions behind the command do, by a reward; seconds."""
-    import cartograd as cg
-    from cartograd.apps.load.settings import parsed
-    from cartograd.apps.verbs.plan import planned
-    from cartograd.engine.loop.fit import fit
-
-    cg.use("acceptance.naming")
-    words = shlex.split(seeded(REWARDED, seed))
-    said = {key: words[words.index(key) + 1] for key in ("--data", "--optimizer", "--epochs")}
-    given: dict[str, Any] = parsed(words[words.index("--set") + 1 :])
-    given |= {"optimizer": said["--optimizer"], "epochs": int(said["--epochs"])}
-    source, _, file = said["--data"].partition(":")
-    start = time.process_time(), time.perf_counter()
-    plan = planned("smollm2", f"{source}:{work / file}", **given)
-    objective: Any = plan.objective
-    objective.reward = reward
-    fit(objective, plan.batches(), options=replace(plan.options, monitor=None, patience=None))
-    took = time.process_time() - start[0], time.perf_counter() - start[1]
-    return plan.model.eval(), *took
 
 
 def _fresh(model: Any, words: list[str], seed: int, *, began: bool = False) -> Fresh:

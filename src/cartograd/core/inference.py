@@ -140,13 +140,34 @@ class Packs(Protocol):
 
     def packed(
         self, tokens: Int[Tensor, " n"], lengths: Lengths, at: Int[Tensor, " m"], /
-    ) -> Float[Tensor, "m v"]:
-        """Logits after some of the tokens.
+    ) -> Float[Tensor, "m d"]:
+        """Features of some of the tokens, before the output layer.
 
         Args:
             tokens: of all texts; what several texts begin with stands once, before these, and is
                 answered as a text by itself.
             lengths: how many each has.
-            at: the places of those whose logits are asked: of the others none are made.
+            at: the places of those whose features are asked.
+        """
+        ...
+
+    def logits(self, x: Float[Tensor, "... d"], /) -> Float[Tensor, "... v"]:
+        """Logits of the next token, by features: of no more positions than are asked for."""
+        ...
+
+
+@runtime_checkable
+class PacksTexts(Protocol):
+    """A model that gives numbers for whole texts, and reads them one after the other in one row."""
+
+    def packed_texts(
+        self, tokens: Int[Tensor, " n"], lengths: Lengths, at: Int[Tensor, " m"], /
+    ) -> Float[Tensor, "m k"]:
+        """The numbers of texts, each of which ends at one of these places.
+
+        Args:
+            tokens: of all texts, as `Packs.packed` takes them.
+            lengths: how many each has.
+            at: the place of the last token of each.
         """
         ...

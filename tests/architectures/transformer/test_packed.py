@@ -33,7 +33,7 @@ def same_as_alone(model):
     """Logits and gradients of texts in one row, and of each by itself."""
     texts = [torch.randint(19, (length,)) for length in LENGTHS]
     at = torch.arange(0, sum(LENGTHS), 2)  # some of the places are asked
-    together = model.packed(torch.cat(texts), LENGTHS, at)
+    together = model.logits(model.packed(torch.cat(texts), LENGTHS, at))
     alone = torch.cat([model(text[None])[0] for text in texts])[at]
     same(model, together, alone)
 
@@ -62,7 +62,8 @@ def shared_as_apart(model):
         lengths.append((len(stem), *own))
     alone = torch.randint(19, (6,))
     row.append(alone), whole.append(alone), lengths.append(6)
-    together = model.packed(torch.cat(row), lengths, torch.arange(sum(map(len, row))))
+    every = torch.arange(sum(map(len, row)))
+    together = model.logits(model.packed(torch.cat(row), lengths, every))
     each = [model(text[None])[0] for text in whole]
     begun = [model(stem[None])[0] for stem in stems]
     expected = torch.cat(

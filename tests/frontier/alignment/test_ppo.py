@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from cartograd.core.errors import UsageError
-from cartograd.frontier.alignment.policy import tried
+from cartograd.frontier.alignment.policy import thought, tokens_of, tried
 from cartograd.frontier.alignment.ppo import PPO
 from tests.frontier.alignment.test_grpo import batch, gpt
 from tests.frontier.alignment.toys import Table, asked
@@ -62,6 +62,20 @@ def test_at_the_first_step_nothing_is_clipped_and_players_take_turns():
     assert (losses[0].metrics["kl"] == 0).all()
     assert (losses[0].metrics["reward"] == 4).all()
     assert all(loss.weight.sum() == 3 * 2 * 4 for loss in losses)
+
+
+@pytest.mark.law("ppo")
+def test_one_pass_gives_likelihoods_and_what_the_critic_reads():
+    model = gpt().double()
+    own = PPO(model=model, reward="words", generations=2, length=4)
+    found = tried(model, own._reference[0], own.reward, batch(3), generations=2, length=4)
+    answers = found.drawn
+    likely, seen = thought(model, answers)
+    torch.testing.assert_close(likely, tokens_of(model, answers), rtol=1e-12, atol=1e-12)
+    expected = model.hidden(answers.tokens)[answers.mask]
+    torch.testing.assert_close(seen, expected, rtol=1e-12, atol=1e-12)
+    assert likely.requires_grad
+    assert not seen.requires_grad
 
 
 @pytest.mark.law("ppo")

@@ -96,6 +96,22 @@ def test_a_decoder_prefers_what_is_better_in_new_pairs():
     assert found.metrics["accuracy"].mean() > 0.9
 
 
+def test_the_prompt_of_a_pair_is_read_once():
+    torch.manual_seed(0)
+    decoder = "llama:vocabulary=9,dim=8,depth=1,heads=2,ffn_dim=16,context=8"
+    model = build("decoder-classifier", decoder=decoder, classes=1, padding_id=0).double()
+    better, worse, labels = pairs_of_tokens(4)
+    worse[:3, :2] = better[:3, :2]  # the last pair has two prompts
+    (found,) = BradleyTerry(model=model).losses((better, worse, labels))
+    rows = torch.zeros(8, 8, dtype=torch.int64)
+    rows[:4, :6], rows[4:] = whole(better, labels[:, 0], 0), whole(worse, labels[:, 1], 0)
+    one, two = model(rows)[:, 0].split(4)
+    torch.testing.assert_close(found.value, -F.logsigmoid(one - two), rtol=1e-10, atol=1e-10)
+    tags = build("decoder-classifier", decoder=decoder, classes=1, padding_id=0, each=True)
+    with pytest.raises(UsageError, match="each=true tells of tokens"):
+        next(BradleyTerry(model=tags).losses((better, worse, labels)))
+
+
 def test_the_last_label_ends_a_row():
     better, _, labels = pairs_of_tokens(2)
     rows = whole(better, labels[:, 0], 0)

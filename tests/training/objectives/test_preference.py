@@ -10,6 +10,7 @@ from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.training.adapters.lora import lora
 from cartograd.training.objectives.preference import Preference
+from cartograd.training.packing import in_pairs
 from cartograd.training.preferences.likelihood import answers_of, side_by_side
 from cartograd.training.preferences.losses import LOSSES, Answers, Dials
 
@@ -229,3 +230,24 @@ def test_answers_are_read_in_one_row_where_the_model_can():
     torch.testing.assert_close(packed, filled, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(every, all_of_them, rtol=1e-12, atol=1e-12)
     assert packed[3] == 0
+
+
+def test_the_prompt_of_a_pair_is_read_once():
+    torch.manual_seed(0)
+    model = build("llama", vocabulary=9, dim=8, heads=2, depth=1, context=8).double()
+    better, worse, labels = pairs_of_tokens(4)
+    worse[:3, :2] = better[:3, :2]  # the last pair has two prompts
+    labels[1, 1] = -100  # a single answer
+    tokens, both = side_by_side(better, worse, 0), torch.cat([labels[:, 0], labels[:, 1]])
+    assert in_pairs(tokens, both, -100) == [[0, 4], [1], [2, 6], [3], [7]]
+    apart, shared = (
+        answers_of(model, tokens, both, "x", paired=paired) for paired in (False, True)
+    )
+    for one, two in zip(apart, shared, strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-12, atol=1e-12)
+    weights = list(model.parameters())
+    for one, two in zip(
+        *(torch.autograd.grad(found[0].square().sum(), weights) for found in (apart, shared)),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, two, rtol=1e-10, atol=1e-10)

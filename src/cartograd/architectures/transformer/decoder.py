@@ -224,7 +224,7 @@ class Decoder(nn.Module):
 
     def forward(self, tokens: Int[Tensor, "b t"]) -> Float[Tensor, "b t v"]:
         """Logits of the token after each position."""
-        return self._scores(self.hidden(tokens))
+        return self.logits(self.hidden(tokens))
 
     def hidden(self, tokens: Int[Tensor, "b t"], /) -> Float[Tensor, "b t d"]:
         """The features of each position, before the output layer."""
@@ -234,13 +234,13 @@ class Decoder(nn.Module):
 
     def packed(
         self, tokens: Int[Tensor, " n"], lengths: Lengths, at: Int[Tensor, " m"], /
-    ) -> Float[Tensor, "m v"]:
-        """Logits of texts one after the other, none of which sees another (`core.inference`)."""
+    ) -> Float[Tensor, "m d"]:
+        """Features of texts one after the other, none of which sees another (`core.inference`)."""
         x = packed_decoder(
             self.blocks, self._embedded(tokens[None]), lengths=lengths, context=self.context,
             reach=self.reach, window=self.window, rotary=self.rotary, local=self.local_rotary,
         )  # fmt: skip
-        return self._scores(self.norm(x)[:, at])[0]
+        return self.norm(x)[0, at]
 
     def decoder(
         self, rows: int, capacity: int, /, *, starts: Int[Tensor, " b"] | None = None
@@ -276,7 +276,7 @@ class Decoder(nn.Module):
 
     def _continued(self, tokens: Tensor, cache: Cache, last: bool) -> Tensor:
         x = self._features(tokens, cache.positions(tokens.shape[1]), cache)
-        return self._scores(self.norm(x[:, -1:] if last else x))
+        return self.logits(self.norm(x[:, -1:] if last else x))
 
     def _features(self, tokens: Tensor, places: Tensor, cache: Cache | None) -> Tensor:
         mask = None if cache is None else cache.mask(tokens.shape[1])
@@ -294,6 +294,7 @@ class Decoder(nn.Module):
         x = self.embedding(tokens)
         return x if self.embedding_scale == 1 else x * x.new_tensor(self.embedding_scale)
 
-    def _scores(self, x: Tensor) -> Tensor:
+    def logits(self, x: Float[Tensor, "... d"], /) -> Float[Tensor, "... v"]:
+        """Logits of the token after each position, by its features."""
         z = F.linear(x, self.embedding.weight) if self.head is None else self.head(x)
         return z if self.output_cap is None else self.output_cap * (z / self.output_cap).tanh()

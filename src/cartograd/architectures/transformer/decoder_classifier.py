@@ -33,6 +33,7 @@ from cartograd.architectures.transformer.llama import LLaMA
 from cartograd.core.build import build
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
+from cartograd.core.inference import Lengths
 
 CARD = Card(
     name="decoder-classifier",
@@ -110,3 +111,15 @@ class DecoderClassifier(nn.Module):
         last = ((tokens != self.padding_id) * places).argmax(1)
         there = last[:, None, None].expand(-1, 1, x.shape[2])
         return self.head(x.gather(1, there)[:, 0])
+
+    def packed_texts(
+        self, tokens: Int[Tensor, " n"], lengths: Lengths, at: Int[Tensor, " m"], /
+    ) -> Float[Tensor, "m k"]:
+        """Logits of texts one after the other, each read to its last token (`core.inference`).
+
+        Raises:
+            UsageError: this is a model whose classes are those of tokens.
+        """
+        if self.each:
+            raise UsageError("decoder-classifier: each=true tells of tokens; expected of texts")
+        return self.head(self.decoder.packed(tokens, lengths, at))

@@ -162,7 +162,7 @@ class GPT(nn.Module):
         Raises:
             UsageError: more tokens than the context holds.
         """
-        return self._scores(self.hidden(tokens))
+        return self.logits(self.hidden(tokens))
 
     def hidden(
         self, tokens: Int[Tensor, "b t"], /, *, cache: Cache | None = None
@@ -183,8 +183,8 @@ class GPT(nn.Module):
 
     def packed(
         self, tokens: Int[Tensor, " n"], lengths: Lengths, at: Int[Tensor, " m"], /
-    ) -> Float[Tensor, "m v"]:
-        """Logits of texts one after the other, none of which sees another (`core.inference`)."""
+    ) -> Float[Tensor, "m d"]:
+        """Features of texts one after the other, none of which sees another (`core.inference`)."""
         self._fits(longest(lengths))
         x = self._embedded(tokens[None], places_of(lengths, tokens.device))
         rotary = None if self.rotary is None else turned(self.rotary, lengths)
@@ -192,7 +192,7 @@ class GPT(nn.Module):
         for block in self.blocks:
             assert isinstance(block, Block)
             x = packed_block(block, x, lengths=lengths, rotary=rotary, bias=bias)
-        return self._scores(self.norm(x)[:, at])[0]
+        return self.norm(x)[0, at]
 
     def decoder(
         self, rows: int, capacity: int, /, *, starts: Int[Tensor, " b"] | None = None
@@ -222,9 +222,10 @@ class GPT(nn.Module):
 
     def _advance(self, tokens: Tensor, cache: Cache, last: bool) -> Tensor:
         x = self.hidden(tokens, cache=cache)
-        return self._scores(x[:, -1:] if last else x)
+        return self.logits(x[:, -1:] if last else x)
 
-    def _scores(self, x: Tensor) -> Tensor:
+    def logits(self, x: Float[Tensor, "... d"], /) -> Float[Tensor, "... v"]:
+        """Logits of the token after each position, by its features."""
         return F.linear(x, self.tokens.weight)
 
     def _fits(self, length: int) -> None:

@@ -211,7 +211,7 @@ class LLaMA(nn.Module):
 
     def forward(self, tokens: Int[Tensor, "b t"]) -> Float[Tensor, "b t v"]:
         """Logits of the token after each position."""
-        return self._scores(self.hidden(tokens))
+        return self.logits(self.hidden(tokens))
 
     def hidden(self, tokens: Int[Tensor, "b t"], /) -> Float[Tensor, "b t d"]:
         """The features of each position, before the output layer."""
@@ -221,15 +221,15 @@ class LLaMA(nn.Module):
 
     def packed(
         self, tokens: Int[Tensor, " n"], lengths: Lengths, at: Int[Tensor, " m"], /
-    ) -> Float[Tensor, "m v"]:
-        """Logits of texts one after the other, none of which sees another (`core.inference`)."""
+    ) -> Float[Tensor, "m d"]:
+        """Features of texts one after the other, none of which sees another (`core.inference`)."""
         check_length(longest(lengths), self.context)
         rotary = turned(self.rotary, lengths)
         x = self.embedding(tokens)[None]
         for block in self.blocks:
             assert isinstance(block, Block)
             x = packed_block(block, x, lengths=lengths, rotary=rotary, window=self.window)
-        return self._scores(self.norm(x)[:, at])[0]
+        return self.norm(x)[0, at]
 
     def decoder(
         self, rows: int, capacity: int, /, *, starts: Int[Tensor, " b"] | None = None
@@ -271,7 +271,7 @@ class LLaMA(nn.Module):
 
     def _continued(self, tokens: Tensor, cache: Cache, last: bool) -> Tensor:
         x = self._features(tokens, cache.positions(tokens.shape[1]), cache)
-        return self._scores(self.norm(x[:, -1:] if last else x))
+        return self.logits(self.norm(x[:, -1:] if last else x))
 
     def _features(self, tokens: Tensor, places: Tensor, cache: Cache | None) -> Tensor:
         mask = None if cache is None else cache.mask(tokens.shape[1])
@@ -283,5 +283,6 @@ class LLaMA(nn.Module):
             )  # fmt: skip
         return x
 
-    def _scores(self, x: Tensor) -> Tensor:
+    def logits(self, x: Float[Tensor, "... d"], /) -> Float[Tensor, "... v"]:
+        """Logits of the token after each position, by its features."""
         return F.linear(x, self.embedding.weight) if self.head is None else self.head(x)

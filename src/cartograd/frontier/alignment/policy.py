@@ -1,20 +1,31 @@
 """What a policy that draws its own answers learns by: how likely each token is, now and before."""
 
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from cartograd.core.eval_mode import evaluating
+from cartograd.core.inference import Packs
 from cartograd.core.protocols import Batch
 from cartograd.core.signed import Signed
 from cartograd.frontier.alignment.drawn import Drawn, drawn, prompts_of
 from cartograd.frontier.alignment.rewards import Learned, Reward, checked, scored
 from cartograd.training.objectives.bradley_terry import whole
 from cartograd.training.objectives.label_tokens import IGNORED
-from cartograd.training.packing import packed_answers, packs
+from cartograd.training.packing import one_after_another, packed_answers, packs
 from cartograd.training.preferences.likelihood import Reference
+
+
+@runtime_checkable
+class Featured(Protocol):
+    """A language model that shows the features which its logits are made of."""
+
+    def hidden(self, tokens: Int[Tensor, "b t"], /) -> Float[Tensor, "b t d"]:
+        """The features of each position."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -27,12 +38,14 @@ class Tried:
         now: log-probability of each token when it was drawn; 0 where there is none. Of a policy
             that learns, the first step goes back through it.
         reference: the same of the frozen reference.
+        features: what the policy saw at each of the answers' tokens, if that was asked for.
     """
 
     drawn: Drawn
     rewards: Float[Tensor, " n"]
     now: Float[Tensor, "n t"]
     reference: Float[Tensor, "n t"]
+    features: Float[Tensor, "m d"] | None = None
 
     @property
     def before(self) -> Float[Tensor, "n t"]:
@@ -52,12 +65,42 @@ def tokens_of(model: nn.Module, answers: Drawn, /) -> Float[Tensor, "n t"]:
     the policy had moved. A model that can reads each prompt once, and gives no logits but those of
     answers.
     """
-    mask, reads = answers.mask, packs(model)
+    reads = packs(model)
     with evaluating(model):
         if reads is None:
-            logits = model(answers.tokens)[mask]
+            logits = model(answers.tokens)[answers.mask]
         else:
-            logits = packed_answers(reads, answers.tokens, answers.labels, IGNORED, answers.each)
+            logits = reads.logits(_features(reads, answers))
+    return _of_labels(logits, answers)
+
+
+def thought(
+    model: nn.Module, answers: Drawn, /
+) -> tuple[Float[Tensor, "n t"], Float[Tensor, "m d"]]:
+    """As `tokens_of`, and the features at the `m` tokens of the answers, row by row.
+
+    A model that can gives both in one pass. Nothing is learned through the features.
+    """
+    reads = packs(model)
+    if reads is None:
+        inner = model.model if isinstance(model, Signed) else model
+        assert isinstance(inner, Featured)
+        with torch.no_grad(), evaluating(model):
+            seen = inner.hidden(answers.tokens)[answers.mask]
+        return tokens_of(model, answers), seen
+    with evaluating(model):
+        seen = _features(reads, answers)
+        logits = reads.logits(seen)
+    return _of_labels(logits, answers), seen.detach()
+
+
+def _features(reads: Packs, answers: Drawn) -> Tensor:
+    groups = one_after_another(len(answers.tokens), answers.each)
+    return packed_answers(reads, answers.tokens, answers.labels, IGNORED, groups)
+
+
+def _of_labels(logits: Tensor, answers: Drawn) -> Tensor:
+    mask = answers.mask
     wide = torch.promote_types(logits.dtype, torch.float32)
     every = torch.log_softmax(logits, -1, dtype=wide)
     own = every.gather(1, answers.labels[mask][:, None])[:, 0]
@@ -74,6 +117,7 @@ def tried(
     generations: int,
     length: int,
     learns: bool = False,
+    features: bool = False,
 ) -> Tried:
     """Answers to the prompts of a batch, with their rewards.
 
@@ -86,6 +130,7 @@ def tried(
         length: the most tokens of an answer.
         learns: whether the first step goes back through what the policy thinks of its answers,
             which is then computed once.
+        features: whether what the policy sees is kept, for a critic.
 
     Raises:
         UsageError: the batch has no prompts, the model cannot write, or a reward is no number.
@@ -95,7 +140,7 @@ def tried(
     seed = torch.default_generator.initial_seed()
     answers = drawn(model, prompts_of(batch), generations=generations, length=length, seed=seed)
     with torch.set_grad_enabled(learns and torch.is_grad_enabled()):
-        now = tokens_of(model, answers)
+        now, seen = thought(model, answers) if features else (tokens_of(model, answers), None)
     with torch.no_grad(), reference.of(model) as frozen:
         known = tokens_of(frozen, answers)
     texts = answers.prompts, answers.answers
@@ -105,10 +150,11 @@ def tried(
         and (reward.tokenizer == model.tokenizer)
     ):
         rows = whole(answers.tokens, answers.labels, reward.padding)
-        rewards = checked(reward.of_tokens(rows.cpu()), *texts).to(known)
+        told = reward.of_answers(rows.cpu(), answers.labels.cpu(), answers.each)
+        rewards = checked(told, *texts).to(known)
     else:
         rewards = scored(reward, *texts).to(known)
-    return Tried(answers, rewards, now, known)
+    return Tried(answers, rewards, now, known, seen)
 
 
 def by_prompt(x: Tensor, prompts: int, /) -> Tensor:

@@ -16,7 +16,8 @@ Shapes: a batch is (tokens, ..., labels), as of `grpo`; `b generations` answers 
 tokens.
 
 Departures: the critic is a layer on the features of the policy, which do not learn for it, instead
-of a network as large as the policy. Policy and critic step by turns, each on its own loss.
+of a network as large as the policy. Policy and critic step by turns, each on its own loss, and the
+critic on the features that the policy's own pass gave.
 
 References:
     John Schulman et al. Proximal policy optimization algorithms. 2017.
@@ -35,26 +36,25 @@ References:
 """
 
 from collections.abc import Callable, Iterator
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
-from cartograd.core.eval_mode import evaluating
 from cartograd.core.protocols import Batch, Loss
 from cartograd.core.signed import Signed
-from cartograd.frontier.alignment.drawn import Drawn
 from cartograd.frontier.alignment.estimates import ESTIMATORS, advantages, whitened
 from cartograd.frontier.alignment.policy import (
+    Featured,
     Tried,
     by_prompt,
     clipped,
     kept,
     share_clipped,
-    tokens_of,
+    thought,
     tried,
 )  # fmt: skip
 from cartograd.frontier.alignment.rewards import Reward, reward_of
@@ -85,15 +85,6 @@ CARD = Card(
 
 HORIZON = 0.1
 """By how much of its error beta changes at a step."""
-
-
-@runtime_checkable
-class Featured(Protocol):
-    """A language model that shows the features which its logits are made of."""
-
-    def hidden(self, tokens: Int[Tensor, "b t"], /) -> Float[Tensor, "b t d"]:
-        """The features of each position."""
-        ...
 
 
 class PPO(nn.Module):
@@ -153,7 +144,6 @@ class PPO(nn.Module):
         self.estimate = ESTIMATORS[kl_estimator]
         # No parts of this module: neither is trained, switched to training mode, or saved.
         self._reference: tuple[Reference] = (Reference(model),)
-        self._inner = (inner,)
         self._far: float | None = None
 
     def losses(self, batch: Batch, /) -> Iterator[Loss]:
@@ -162,10 +152,12 @@ class PPO(nn.Module):
         Raises:
             UsageError: as `tried`.
         """
-        found, prompts = self._tried(batch, learns=True), len(batch[0])
+        found, prompts = self._tried(batch, learns=True, features=True), len(batch[0])
         answers, mask = found.drawn, found.drawn.mask
+        now, seen = found.now, found.features
+        assert seen is not None
         with torch.no_grad():
-            expected = self._values(answers)
+            expected = self._values(seen, mask)
             rewards = self.rewards(found)
             gain = advantages(rewards, expected, mask, gae_lambda=self.gae_lambda)
             goal, gain = gain + expected, whitened(gain, mask)
@@ -177,14 +169,15 @@ class PPO(nn.Module):
             return by_prompt((tokens * mask).sum(1) / mask.sum(1), prompts)
 
         for update in range(self.updates):
-            now = tokens_of(self.model, answers) if update else found.now
+            if update:
+                now, seen = thought(self.model, answers)
             ratio = torch.exp(now - found.before)
             metrics = {"clipped": each(share_clipped(ratio, gain, e, e)).mean(1).detach()}
             if update == 0:
                 shown = {"reward": found.rewards, "kl": found.divergence}
                 metrics |= {name: by_prompt(one, prompts).mean(1) for name, one in shown.items()}
             yield Loss(each(clipped(ratio, gain, e, e)), weight=weight, metrics=metrics)
-            value = self._values(answers)
+            value = self._values(seen, mask)
             near = expected + (value - expected).clamp(-e, e)
             missed = torch.maximum((value - goal).square(), (near - goal).square()) / 2
             yield Loss(each(missed), "critic", weight=weight)
@@ -209,16 +202,17 @@ class PPO(nn.Module):
             error = max(-0.2, min(0.2, self._far / self.target_kl - 1))
             self.beta *= 1 + HORIZON * error
 
-    def _values(self, answers: Drawn) -> Tensor:
-        """What is expected after each token."""
-        with torch.no_grad(), evaluating(self.model):
-            features = self._inner[0].hidden(answers.tokens)
-        return self.critic(features)[..., 0]
+    def _values(self, features: Tensor, mask: Tensor) -> Tensor:
+        """What is expected where there is a token of an answer; 0 elsewhere."""
+        weight = self.critic.weight
+        with torch.autocast(weight.device.type, enabled=False):
+            values = self.critic(features.to(weight.dtype))[:, 0]
+        return values.new_zeros(mask.shape).masked_scatter(mask, values)
 
-    def _tried(self, batch: Batch, learns: bool = False) -> Tried:
+    def _tried(self, batch: Batch, learns: bool = False, features: bool = False) -> Tried:
         return tried(
-            self.model, self._reference[0], self.reward, batch,
-            generations=self.generations, length=self.length, learns=learns,
+            self.model, self._reference[0], self.reward, batch, learns=learns, features=features,
+            generations=self.generations, length=self.length,
         )  # fmt: skip
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "PPO":

@@ -20,7 +20,10 @@ from torch import Tensor
 from cartograd.core import user_code
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.eval_mode import inferring
+from cartograd.core.inference import PacksTexts
 from cartograd.engine.files import bundle
+from cartograd.training.objectives.label_tokens import IGNORED
+from cartograd.training.packing import one_after_another, packed_texts
 
 Reward = Callable[..., Any]
 """From a list of texts (and one of prompts) to as many numbers."""
@@ -88,6 +91,23 @@ class Learned:
         """Of rows in its own tokens, control tokens of the chat included."""
         with inferring(self.model):
             return self.model(rows)[:, 0].clone()
+
+    def of_answers(
+        self, rows: Int[Tensor, "n t"], labels: Int[Tensor, "n t2"], each: int, /
+    ) -> Float[Tensor, " n"]:
+        """The same of answers of which so many have one prompt, which is read once for all.
+
+        Args:
+            rows: prompts and answers.
+            labels: the answers alone, where the token before each of them is; -100 elsewhere.
+            each: answers to a prompt.
+        """
+        inner = self.model.model
+        if not isinstance(inner, PacksTexts):
+            return self.of_tokens(rows)
+        groups = one_after_another(len(rows), each)
+        with inferring(self.model):
+            return packed_texts(inner, rows, labels, IGNORED, groups, self.padding)[:, 0].clone()
 
 
 def scored(

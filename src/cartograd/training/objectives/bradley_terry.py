@@ -35,9 +35,11 @@ from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
+from cartograd.core.inference import PacksTexts
 from cartograd.core.protocols import Batch, Loss
 from cartograd.core.signed import Signed
 from cartograd.training.objectives.label_tokens import IGNORED
+from cartograd.training.packing import in_pairs, packed_texts
 from cartograd.training.preferences.likelihood import side_by_side
 
 CARD = Card(
@@ -103,7 +105,7 @@ class BradleyTerry(nn.Module):
             whole(better, labels[:, 0], self.padding), whole(worse, labels[:, 1], self.padding),
             self.padding,
         )  # fmt: skip
-        rewards = self.model(rows)
+        rewards = self._judged(rows, torch.cat([labels[:, 0], labels[:, 1]]))
         if rewards.shape != (len(rows), 1):
             raise UsageError(
                 f"bradley-terry: the model gives {tuple(rewards.shape)} for {len(rows)} answers; "
@@ -116,6 +118,14 @@ class BradleyTerry(nn.Module):
         apart = (one - two).detach()
         right = (apart > 0).to(apart.dtype) + (apart == 0).to(apart.dtype) / 2
         yield Loss(value, metrics={"accuracy": right, "difference": apart})
+
+    def _judged(self, rows: Tensor, labels: Tensor) -> Tensor:
+        """The rewards of rows; a model that can reads the prompt of a pair once, and no padding."""
+        inner = self.model.model if isinstance(self.model, Signed) else self.model
+        if not isinstance(inner, PacksTexts):
+            return self.model(rows)
+        groups = in_pairs(rows, labels, IGNORED)
+        return packed_texts(inner, rows, labels, IGNORED, groups, self.padding)
 
 
 def whole(

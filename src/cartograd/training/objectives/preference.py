@@ -16,8 +16,8 @@ and answer, labels `b 2 t3` of both with -100 where nothing counts (the prompt, 
 least t and t2. A row whose better or worse answer is empty has a single one, which `kto` takes.
 
 Departures: the answers are read in one pass, in the mode of the model; the reference never drops
-anything. KTO's level is the mean log-ratio of the answers given to other prompts of the batch, as
-in its code.
+anything. A model that reads packed texts reads the prompt of a pair once. KTO's level is the mean
+log-ratio of the answers given to other prompts of the batch, as in its code.
 
 References:
     Rafael Rafailov, Archit Sharma, Eric Mitchell, Stefano Ermon, Christopher D. Manning, Chelsea
@@ -159,11 +159,11 @@ class Preference(nn.Module):
                 "pairs such as preferences:FILE.jsonl"
             )
         tokens, labels, rows = _stacked(batch)
-        whole, every = answers_of(self.model, tokens, labels, "preference")
+        whole, every = answers_of(self.model, tokens, labels, "preference", paired=True)
         before, kl = torch.zeros_like(whole), whole.new_zeros(())
         if self._reference:
             with self._reference[0].of(self.model) as reference:
-                before, known = answers_of(reference, tokens, labels, "preference")
+                before, known = answers_of(reference, tokens, labels, "preference", paired=True)
                 chosen = slice(int((labels[:rows] != IGNORED).sum()))
                 now, then = every[chosen].detach(), known[chosen]
                 kl = (now.exp() * (now - then)).sum(-1).mean() if len(now) else kl

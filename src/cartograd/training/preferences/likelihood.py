@@ -12,7 +12,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
 from cartograd.training.adapters.beside import changes, unchanged
 from cartograd.training.objectives.label_tokens import IGNORED
-from cartograd.training.packing import packed_logits, packs
+from cartograd.training.packing import in_pairs, packed_answers, packed_logits, packs
 
 
 class Reference:
@@ -43,17 +43,25 @@ class Reference:
 
 
 def answers_of(
-    model: nn.Module, tokens: Int[Tensor, "b t"], labels: Int[Tensor, "b t"], whose: str, /
+    model: nn.Module,
+    tokens: Int[Tensor, "b t"],
+    labels: Int[Tensor, "b t"],
+    whose: str,
+    /,
+    *,
+    paired: bool = False,
 ) -> tuple[Float[Tensor, " b"], Float[Tensor, "n v"]]:
     """The log-probability of each row's answer, and log-probabilities at each of its positions.
 
-    A model that can reads the rows one after the other in one, without what fills them up.
+    A model that can reads the rows one after the other in one, without what fills them up, and a
+    prompt that both answers of a pair have once.
 
     Args:
         model: gives logits, `b t v`, those at t for the label at t.
         tokens: what it reads.
         labels: the answers; -100 where there is none.
         whose: for an error.
+        paired: whether the second half of the rows are other answers to the prompts of the first.
 
     Returns:
         The sums by row, and of all `n` labelled positions, row by row, those of every token.
@@ -62,10 +70,13 @@ def answers_of(
         UsageError: the model does not give logits for each label.
     """
     counted, reads = labels != IGNORED, packs(model)
-    if reads is not None and bool(counted.any()):
-        logits = packed_logits(reads, tokens, labels, IGNORED)
-    else:
+    if reads is None or not bool(counted.any()):
         logits = _all(model, tokens, labels, whose)[counted]
+    elif paired:
+        groups = in_pairs(tokens, labels, IGNORED)
+        logits = reads.logits(packed_answers(reads, tokens, labels, IGNORED, groups))
+    else:
+        logits = packed_logits(reads, tokens, labels, IGNORED)
     wide = torch.promote_types(logits.dtype, torch.float32)
     every = torch.log_softmax(logits, -1, dtype=wide)
     own = every.gather(1, labels[counted][:, None])[:, 0]
