@@ -14,8 +14,9 @@ JUDGE = (
     "schedule=constant precision=bf16 seed=SEED"
 )
 
-RIGHT = 0.75
-"""Least share of held-out pairs whose better answer has the higher reward."""
+RIGHT = 0.8
+"""Least share of held-out pairs whose better answer has the higher reward. After seed 100, where it
+was 92 % (85 to 96), beside 72 % whose better answer was likelier to the model as it began."""
 
 SORTS = {"empty": "empty answers", "other": "definitions of other words"}
 """Files of held-out pairs, and what the worse answers are."""

@@ -52,7 +52,8 @@ RISE, NEAR = 0.3, 10.0
 """By how much the share of answers that are rewarded rises at least, of the start and of a model
 that was rewarded by chance; the most nats of divergence of an answer, with its interval. After seed
 100 of GRPO, where twelve steps at a price of 0.04 gave 72 points more at 8.3 nats, and in the last
-four of them the reward rose no more; so there are nine at 0.1."""
+four of them the reward rose no more; so there are nine at 0.1. PPO is asked the same after one look
+at seed 100, where nine steps gave 53 points more at 2.6 nats."""
 
 FEWER = "So far this is {} of {} seeds."
 
