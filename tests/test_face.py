@@ -40,6 +40,8 @@ VERBS = {
 NONE = {
     "doctor": "says to a person how this machine is set up; there is nothing to compute with",
     "version": "is `cartograd.__version__`",
+    "learn": "turns pages for a person; `coverage`, `find` and `claims` have what is on them",
+    "runs tag": "writes words that `runs list` shows to a person; a program has names of its own",
 }
 
 RIGHT = """
@@ -263,6 +265,7 @@ ONLY_COMMAND = {
     | {"gate_report": REPORT},
     "claim": {"seed": "is `seeds=[3]`"},
     "runs compare": {"margin": "is in `margins`"},
+    "runs list": {"sort": "a program sorts the list", "filter": "as sort"},
     "explain": {"judge": "is `cartograd.explanation_quality`"}
     | dict.fromkeys(("data", "part", "examples"), "is of `cartograd.study`"),
     "scan": {"method": "several are `methods`"},

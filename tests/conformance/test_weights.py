@@ -4,7 +4,8 @@ import inspect
 
 import pytest
 
-from cartograd.apps.load.pretrained import is_pretrained, pretrained
+from cartograd.apps.load.named import is_pretrained
+from cartograd.apps.load.pretrained import pretrained
 from cartograd.core.build import build, entry
 from cartograd.core.errors import UsageError
 from cartograd.core.signed import Signed

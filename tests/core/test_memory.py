@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from cartograd.apps.load.named import is_elsewhere
 from cartograd.apps.load.source import dataset
-from cartograd.apps.load.start import is_elsewhere
 from cartograd.core import memory
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError

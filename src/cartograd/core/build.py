@@ -6,10 +6,11 @@ import typing
 from importlib import import_module
 from typing import Any
 
-from cartograd.core import packages, registry, source, vocabulary
+from cartograd.core import packages, registry
 from cartograd.core.card import Card
-from cartograd.core.errors import UsageError, unknown
-from cartograd.core.fits import choices, fits, named
+from cartograd.core.errors import UsageError
+from cartograd.core.fits import fits
+from cartograd.core.known import check_names, check_subject, check_value, today
 from cartograd.core.ports import Signature
 from cartograd.core.spec import Spec
 
@@ -38,15 +39,14 @@ def resolve(
     """
     spec = Spec.parse(spec)
     card, preset = registry.find(spec.name, kind=kind)
-    _check_subject(card, spec)
+    check_subject(card, spec)
     allowed = hyperparameters(card)
     given = today(card, spec.args | args)
-    for key in given:
-        if key not in allowed:
-            raise _unknown_argument(card, key, list(allowed))
+    check_names(card, given, list(allowed))
     full = ({} if signature is None else derived(card, signature)) | preset | given
     for key, value in full.items():
-        _check(card, key, value, allowed[key])
+        expected = allowed[key].annotation
+        check_value(card, key, value, None if expected is inspect.Parameter.empty else expected)
     missing = [
         key
         for key, parameter in allowed.items()
@@ -74,19 +74,6 @@ def derived(card: Card, signature: Signature, /) -> dict[str, int | str]:
         head = signature.task.head
         found |= {"head": head} if head and fits(head, allowed["head"].annotation) else {}
     return {key: value for key, value in found.items() if key in allowed}
-
-
-def today(card: Card, args: dict[str, Any], /) -> dict[str, Any]:
-    """A method's arguments under the names that they have today; `renamed` knows the older ones.
-
-    Raises:
-        UsageError: an argument is given under both names.
-    """
-    twice = [(old, new) for old, new in card.renamed.items() if old in args and new in args]
-    if twice:
-        old, new = twice[0]
-        raise UsageError(f"{card.name}: {old} is the older name of {new}; give {new} alone")
-    return {card.renamed.get(key, key): value for key, value in args.items()}
 
 
 def build(spec: Any, /, **args: Any) -> Any:
@@ -154,51 +141,3 @@ def _foreign(model: Any, signature: Signature | None, args: dict[str, Any]) -> A
     if args:
         raise UsageError(f"a module that is built already takes no arguments: {', '.join(args)}")
     return model if signature is None else sign(model, signature)
-
-
-def _check_subject(card: Card, spec: Spec) -> None:
-    """Only what reads files (data, published weights) has a subject: their path."""
-    if spec.subject is None:
-        return
-    parameters = inspect.signature(entry(card)).parameters.values()
-    reads = any(item.kind is inspect.Parameter.POSITIONAL_ONLY for item in parameters)
-    if card.kind not in ("data", "weights") or not reads:
-        raise UsageError(f"{card.name} takes key=value arguments only, not {spec.subject!r}")
-
-
-def _unknown_argument(card: Card, key: str, allowed: list[str]) -> UsageError:
-    """An unknown key: the nearest one here, and the methods that do have it."""
-    having = [
-        other.name
-        for other in registry.cards().values()
-        if any(item.name == key for item in source.arguments(other))
-    ]
-    hint = f"({key!r} belongs to {', '.join(having[:3])})" if having else ""
-    return unknown(f"argument of {card.name}", key, allowed, hint=hint)
-
-
-def _check(card: Card, key: str, value: Any, parameter: inspect.Parameter) -> None:
-    """Type by the signature's annotation, range by the vocabulary."""
-    means = source.explanation(card, key)
-    if parameter.annotation is not inspect.Parameter.empty and not fits(
-        value, parameter.annotation
-    ):
-        words, also = choices(parameter.annotation), f" ({means})" if means else ""
-        if words and isinstance(value, str):
-            raise UsageError(f"{card.name}: {unknown(key, value, words, every=True)}")
-        if type(value) is int and words and all(word.isdigit() for word in words):
-            raise UsageError(
-                f"{card.name}: {key}={value} is out of range; expected one of {', '.join(words)}"
-                f"{also}"
-            )
-        raise UsageError(
-            f"{card.name}: {key}={value!r} is of the wrong type; expected "
-            f"{_annotation(parameter.annotation)}{also}"
-        )
-    vocabulary.check(card.name, key, value, means=means)
-
-
-def _annotation(annotation: Any) -> str:
-    if words := choices(annotation):
-        return f"one of {', '.join(words)}"
-    return named(annotation)

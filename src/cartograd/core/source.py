@@ -57,15 +57,37 @@ def arguments(card: Card, /) -> tuple[Argument, ...]:
     return _arguments(path_of(card), card.entry)
 
 
+def subjects(card: Card, /) -> tuple[tuple[str, bool], ...]:
+    """The positional-only arguments of a method's function: what it acts on, and if that must be.
+
+    >>> from cartograd.core.registry import find
+    >>> subjects(find("csv", kind="data")[0]), subjects(find("digits", kind="data")[0])
+    ((('path', True),), ())
+    """
+    maker, _ = _maker(path_of(card), card.entry)
+    if maker is None:
+        return ()
+    given = maker.args.posonlyargs[1:] if maker.name == "__init__" else maker.args.posonlyargs
+    free = len(given) - len(maker.args.defaults)
+    return tuple((item.arg, place < free) for place, item in enumerate(given))
+
+
 @cache
 def _arguments(path: Path, entry: str) -> tuple[Argument, ...]:
+    maker, explained = _maker(path, entry)
+    return () if maker is None else _keywords(maker, explained)
+
+
+@cache
+def _maker(path: Path, entry: str) -> tuple[ast.FunctionDef | None, dict[str, str]]:
+    """The function that a card names, or the `__init__` of its class, and what it says of each."""
     for node in _tree(path).body:
         if isinstance(node, ast.FunctionDef) and node.name == entry:
-            return _keywords(node, _explained(node))
+            return node, _explained(node)
         if isinstance(node, ast.ClassDef) and node.name == entry:
             makers = (item for item in node.body if isinstance(item, ast.FunctionDef))
             maker = next((item for item in makers if item.name == "__init__"), None)
-            return () if maker is None else _keywords(maker, _explained(node) | _explained(maker))
+            return maker, _explained(node) | ({} if maker is None else _explained(maker))
     raise AssertionError(f"{path} has no {entry} though its card names it")
 
 

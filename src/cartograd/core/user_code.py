@@ -8,13 +8,14 @@ import importlib
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
-
-from torch import nn
 
 from cartograd.core import packages
 from cartograd.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from torch import nn
 
 NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 """A module and something in it."""
@@ -23,7 +24,7 @@ WITHOUT = "no onnx"
 """Under what a bundle notes why it keeps no ONNX file of a module that cannot be built by name."""
 
 _NAMED: list[str] = []
-_MADE: WeakKeyDictionary[nn.Module, str] = WeakKeyDictionary()
+_MADE: "WeakKeyDictionary[nn.Module, str]" = WeakKeyDictionary()
 
 
 @contextmanager
@@ -53,24 +54,26 @@ def named() -> str | None:
     return _NAMED[-1] if _NAMED else None
 
 
-def made_by(model: nn.Module, /) -> str | None:
+def made_by(model: "nn.Module", /) -> str | None:
     """The name of the code that made a model, where it was named."""
     return _MADE.get(model)
 
 
-def noted(model: nn.Module, /) -> dict[str, str]:
+def noted(model: "nn.Module", /) -> dict[str, str]:
     """What a bundle notes of the code that made a model."""
     name = made_by(model)
     return {} if name is None else {"code": name}
 
 
-def make() -> nn.Module:
+def make() -> "nn.Module":
     """A model of the code that the user has named.
 
     Raises:
         UsageError: the module or the name is not there, it cannot be called without arguments, or
             gives no `nn.Module`.
     """
+    from torch import nn
+
     name = named()
     assert name is not None
     module, _, attribute = name.partition(":")
@@ -129,7 +132,7 @@ def _called(name: str, thing: Any) -> Any:
         ) from error
 
 
-def required(owner: object, about: Mapping[str, Any], /) -> nn.Module:
+def required(owner: object, about: Mapping[str, Any], /) -> "nn.Module":
     """A model to fill with weights that were made with code of a user's.
 
     Args:

@@ -25,7 +25,8 @@ SMALL = {
 }  # fmt: skip
 """Packages that the command line itself may import."""
 LIGHT = [["--help"], ["list"], ["list", "--json"], ["show", "lenet5"], ["coverage"], ["version"]]
-LIGHT += [["claim"], ["claim", "--json"], ["show", "settings"]]
+LIGHT += [["claim"], ["claim", "--json"], ["show", "settings"], ["learn"]]
+LIGHT += [["learn", "1.2"], ["coverage", "ReLU"], ["list", "2.2"], ["show", "反向传播"]]
 LIGHT += [[name, "--help"] for name in COMMANDS] + [["nonsense"], ["data", "list"]]
 GROUPS = ("data", "runs")
 
@@ -137,7 +138,7 @@ def test_a_command_has_at_most_a_dozen_flags_and_json_among_them(name):
     ("group", "name"),
     [
         *(("data", name) for name in ("list", "get", "show")),
-        *(("runs", name) for name in ("list", "show", "compare")),
+        *(("runs", name) for name in ("list", "show", "tag", "compare")),
     ],
 )
 def test_the_commands_of_groups_have_json(group, name):

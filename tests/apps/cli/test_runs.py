@@ -1,6 +1,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,94 @@ def test_list_tells_every_run(cli_run, made):
     assert found["good"]["best_epoch"] == best["epoch"]
     table = cli_run("runs", "list", made).out
     assert re.search(r"good +mlp:widths=\[32\] +digits +3/3 +valid/accuracy \d", table)
+
+
+def test_runs_are_listed_without_torch(made):
+    program = """
+import contextlib, io, json, sys
+from cartograd.apps.cli import main
+told = []
+for words in json.load(sys.stdin):
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        assert main(words) == 0, words
+    assert not {"torch", "numpy", "PIL"} & set(sys.modules), words
+    told.append(out.getvalue())
+print(json.dumps(told))
+"""
+    lines = [["runs", "list"], ["runs", "list", "--json"], ["runs", "show", "runs/good"], []]
+    lines += [["runs", "tag", "runs/good"], ["--json"], ["__complete", "evaluate", "runs/"]]
+    done = subprocess.run(
+        [sys.executable, "-c", program], input=json.dumps(lines), capture_output=True, text=True,
+        check=False, cwd=made.parent,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert {run["name"] for run in json.loads(told[1])["runs"]} == {
+        "good", "worse", "other", "killed",
+    }  # fmt: skip
+    assert "runs/good\trun\n" in told[-1]
+
+
+def test_list_tells_the_test_and_the_gap_to_the_baseline(cli_run, made):
+    found = {run["name"]: run for run in cli_run("runs", "list", made, "--json").json["runs"]}
+    kept = json.loads((made / "good" / "bundle" / "metrics.json").read_text())["accuracy"]
+    test, gap = found["good"]["test"], found["good"]["gap"]
+    assert (test["metric"], test["value"]) == ("accuracy", kept["value"])
+    assert test["low"] < test["value"] < test["high"]
+    assert gap["word"] == "better"
+    assert 0 < gap["low"] < gap["high"] < 1
+    assert found["good"]["sentence"].startswith("better than always")
+    assert (found["killed"]["test"], found["killed"]["gap"]) == (None, None)
+    text = cli_run("runs", "show", made / "good").out
+    assert f"accuracy {100 * kept['value']:.1f} %" in text
+    assert "this is   better than always" in text
+
+
+def test_runs_are_sorted_filtered_and_tagged(cli_run, made, tmp_path):
+    shutil.copytree(made, tmp_path / "runs")
+
+    def names(*words):
+        return [run["name"] for run in cli_run("runs", "list", *words, "--json").json["runs"]]
+
+    assert names("--sort", "test", "--filter", "data=digits") == ["good", "worse"]
+    assert names("--sort", "name") == ["good", "killed", "other", "worse"]
+    assert names("--sort", "epochs")[0] == "worse"
+    assert names("--sort", "gap", "--filter", "data=digits") == ["good", "worse"]
+    assert names("--filter", "state!=finished") == ["killed"]
+    assert names("--filter", "epochs>=2", "model=[8]", "state=finished") == ["other"]
+    assert names("--filter", "test>1.5") == []
+    done = cli_run("runs", "tag", "runs/worse", "small", "keep", "--json")
+    assert done.json == {"folder": "runs/worse", "tags": ["small", "keep"]}
+    assert names("--filter", "tag=small") == ["worse"]
+    assert names("--sort", "tag")[0] == "worse"
+    assert "small, keep" in cli_run("runs", "list").out
+    assert "small" not in cli_run("runs", "tag", "runs/worse", "--remove", "small").out
+    assert names("--filter", "tag=small") == []
+    assert cli_run("runs", "list", "--filter", "epochs=many").code == 2
+    assert "expected model=x or model!=x" in cli_run("runs", "list", "--filter", "model>x").err
+
+
+def test_cartograd_alone_tells_where_a_folder_stands(cli_run, made, tmp_path):
+    assert "cartograd tour" in cli_run().out
+    (tmp_path / "churn.csv").write_text("a,b\n1,2\n")
+    assert [x["command"] for x in cli_run("--json").json["next"]] == [
+        "cartograd data check churn.csv", "cartograd train --data churn.csv", "cartograd tour",
+    ]  # fmt: skip
+    for name in ("worse", "good"):
+        shutil.copytree(made / name, tmp_path / "runs" / name)
+    found = cli_run("--json").json
+    assert [Path(run["folder"]).name for run in found["runs"]] == ["good", "worse"]
+    assert found["sentence"].startswith("better than always")
+    assert [x["command"] for x in found["next"]] == [
+        "cartograd evaluate runs/worse",
+        "cartograd diagnose runs/worse",
+        "cartograd runs compare runs/good runs/worse",
+    ]
+    assert "runs/worse is better than always" in cli_run().out
+    shutil.copytree(made / "killed", tmp_path / "runs" / "killed")
+    events = tmp_path / "runs" / "killed" / "events.jsonl"
+    events.write_text(events.read_text() + '{"event": "interrupted", "time": 9e9}\n')
+    assert cli_run("--json").json["next"][0]["command"] == "cartograd train runs/killed --resume"
 
 
 def test_a_damaged_run_does_not_hide_the_others(cli_run, made, tmp_path):

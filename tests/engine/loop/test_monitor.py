@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from cartograd.core.errors import UsageError
-from cartograd.engine.loop.arguments import monitored
 from cartograd.engine.loop.fit import fit
 from cartograd.engine.loop.monitor import Monitor
+from cartograd.engine.loop.monitored import monitored
 from tests.engine.loop.test_fit import scripted
 from tests.engine.objectives.supervised import Supervised
 from tests.engine.toys import Toy, mlp, quadrants

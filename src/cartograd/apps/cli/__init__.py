@@ -11,11 +11,12 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from cartograd import __version__
-from cartograd.apps.cli import common, imports, output
+from cartograd.apps.cli import common, imports, names, output
 from cartograd.apps.cli.help_text import Translated, paragraphs
 from cartograd.apps.cli.launch import MISTAKES
 from cartograd.core.errors import UsageError
@@ -28,7 +29,7 @@ COMMANDS = {
         "defend", "verify", "leak", "scan", "audit", "compress", "export", "cost", "replace",
         "serve", "runs", "diagnose", "league", "import", "tour",
     ),
-    "The map": ("list", "show", "coverage", "trace", "claim", "data"),
+    "The map": ("learn", "list", "show", "coverage", "trace", "claim", "data"),
     "This installation": ("doctor", "version"),
 }  # fmt: skip
 """Every command, by group. `NAME` is the function `NAME_` of the file `NAME_.py`, whose docstring
@@ -87,7 +88,7 @@ def _run(words: Sequence[str], rest: list[str]) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         _check_empty(words)
-        rest, names = imports.taken(rest, imports.FLAG, "my_package.methods")
+        rest, packages = imports.taken(rest, imports.FLAG, "my_package.methods")
         models: list[str] = []
         if rest[:1] != ["tour"]:  # it names a model of the map by this flag
             rest, models = imports.taken(rest, imports.MODEL, "my_package.nets:make")
@@ -96,12 +97,10 @@ def _run(words: Sequence[str], rest: list[str]) -> int:
         with (
             stoppable(),
             warnings.catch_warnings(),
-            imports.importing(names, next(iter(models), None)),
+            imports.importing(packages, next(iter(models), None)),
         ):
             warnings.showwarning = _warned
-            code = application()(
-                rest, exit_on_error=False, print_error=False, result_action="return_value"
-            )
+            code = _called(rest)
         sys.stdout.flush()
     except (UsageError, CycloptsError) as error:
         _mistake(error, words)
@@ -113,6 +112,17 @@ def _run(words: Sequence[str], rest: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return code if isinstance(code, int) else 0
+
+
+def _called(words: Sequence[str]) -> Any:
+    """What a command gives; what its words name is looked up before anything is loaded."""
+    if words in ([], ["--json"]):
+        from cartograd.apps.cli.home import home
+
+        return home(json=bool(words))
+    command, bound, _ = application().parse_args(words, exit_on_error=False, print_error=False)
+    names.check(bound)
+    return command(*bound.args, **bound.kwargs)
 
 
 def _check_empty(words: Sequence[str]) -> None:

@@ -2,17 +2,19 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Annotated
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import File, Seed
 from cartograd.apps.cli.gate_flags import REFUSED, gate_from
+from cartograd.apps.cli.names import naming
 
 TOOLS = ("calculator",)
 """Unless told otherwise."""
 
 
 def ask_(
-    target: str,
+    target: Annotated[str, naming("answerer")],
     question: str,
     /,
     *,

@@ -6,25 +6,26 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import File, data_of, home, part_of
+from cartograd.apps.cli.common import Data, Device, File, Part, Target, data_of, home, part_of
+from cartograd.apps.cli.names import naming
 
 SHOWN = 5
 """Texts before and after that are printed."""
 
 
 def attack_(
-    target: str,
+    target: Target,
     /,
     *,
-    data: str | None = None,
-    part: str | None = None,
-    method: list[str] | None = None,
+    data: Data = None,
+    part: Part = None,
+    method: Annotated[list[str] | None, naming("attack")] = None,
     eps: list[float] | None = None,
     norm: str | None = None,
-    from_: Annotated[list[str] | None, Parameter(name="--from")] = None,
+    from_: Annotated[list[str] | None, Parameter(name="--from"), naming("target")] = None,
     examples: int = 200,
     out: File = None,
-    device: str = "auto",
+    device: Device = "auto",
     json: bool = False,
 ) -> int:
     """Measure accuracy on inputs changed to mislead the model; writes a picture or a page.

@@ -7,15 +7,25 @@ from pathlib import Path
 from typing import Any
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import Folder, Seed, data_of, home, part_of
+from cartograd.apps.cli.common import (
+    Data,
+    Device,
+    Folder,
+    Part,
+    Seed,
+    Target,
+    data_of,
+    home,
+    part_of,
+)
 
 
 def audit_(
-    target: str,
+    target: Target,
     /,
     *,
-    data: str | None = None,
-    part: str | None = None,
+    data: Data = None,
+    part: Part = None,
     minutes: float = 5.0,
     examples: int = 10_000,
     slices: str | None = None,
@@ -23,7 +33,7 @@ def audit_(
     against: str | None = None,
     out: Folder = None,
     seed: Seed = 0,
-    device: str = "auto",
+    device: Device = "auto",
     json: bool = False,
 ) -> int:
     """Audit a model before it goes out: accuracy, calibration, harm, attacks, privacy, fairness.

@@ -3,20 +3,21 @@
 The table that is written keeps the parts, and `train` reads it.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import Seed, Written, with_target
+from cartograd.apps.cli.names import naming
 from cartograd.core.errors import UsageError
 
 
 def augment_(
-    data: str,
+    data: Annotated[str, naming("data")],
     /,
     *,
     out: Written,
     target: str | None = None,
-    method: str = "back-translation:p=1",
+    method: Annotated[str, naming("augmentation")] = "back-translation:p=1",
     there: str | None = None,
     back: str | None = None,
     beams: int | None = None,

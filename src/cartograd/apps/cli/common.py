@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from cartograd.apps.cli.names import naming
 from cartograd.core import vocabulary
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.paths import is_there, looks_like_path, no_such_path
@@ -22,6 +23,24 @@ Many = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]
 
 Source = Annotated[str, Parameter(allow_leading_hyphen=True)]
 """A raw input: a file, or numbers, the first of which may be negative."""
+
+Raw = Annotated[Source, naming("source")]
+"""A raw input that is looked for before a model is loaded."""
+
+Target = Annotated[str, naming("target")]
+"""A run, a bundle, an ONNX file or published weights."""
+
+Somewhere = Annotated[str, naming("somewhere")]
+"""A target, an adapter, a folder of another library or an address."""
+
+Data = Annotated[str | None, naming("data")]
+"""A source of data or a path."""
+
+Part = Annotated[str | None, naming("part")]
+"""A part of the data."""
+
+Device = Annotated[str, naming("device")]
+"""A device, like cpu."""
 
 LONGEST_PATH = 1024
 """Characters of a path; systems refuse to look for longer ones."""

@@ -1,10 +1,11 @@
 """Make a trained model smaller or faster; writes a bundle that every command reads."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import Folder, Many, home, part_of
+from cartograd.apps.cli.common import Data, Folder, Many, Part, Target, home, part_of
+from cartograd.apps.cli.names import naming
 from cartograd.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -12,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def compress_(
-    target: str,
+    target: Target,
     /,
     *,
-    steps: Many = (),
+    steps: Annotated[Many, naming("step")] = (),
     budget: Many = (),
-    method: str | None = None,
-    data: str | None = None,
-    part: str | None = None,
+    method: Annotated[str | None, naming("compressor")] = None,
+    data: Data = None,
+    part: Part = None,
     margin: Many = (),
     out: Folder = None,
     resume: bool = False,

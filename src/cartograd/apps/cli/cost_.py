@@ -4,14 +4,14 @@ Predicted is the least time by what the machine can do; measured are all models 
 """
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import File
+from cartograd.apps.cli.common import File, Target
 from cartograd.core.errors import UsageError
 
 
 def cost_(
-    target: str,
+    target: Target,
     /,
-    *others: str,
+    *others: Target,
     batches: str = "1,8,64",
     rate: float | None = None,
     out: File = None,

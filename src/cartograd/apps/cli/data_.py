@@ -1,12 +1,13 @@
 """The data sources, a look at data, and the packages that some of them are fetched from."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App
 
 from cartograd.apps.answers import units
 from cartograd.apps.cli import common, output
 from cartograd.apps.cli.common import File
+from cartograd.apps.cli.names import naming
 from cartograd.core import registry
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def list_(*, json: bool = False) -> None:
 
 @data_.command
 def check(
-    data: str,
+    data: Annotated[str, naming("data")],
     /,
     *,
     target: str | None = None,

@@ -1,21 +1,24 @@
 """Measure purifiers and detectors against an attack, also against one that knows of them."""
 
+from typing import Annotated
+
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import File, data_of, home, part_of
+from cartograd.apps.cli.common import Data, Device, File, Part, Target, data_of, home, part_of
+from cartograd.apps.cli.names import naming
 
 
 def defend_(
-    target: str,
+    target: Target,
     /,
     *,
-    data: str | None = None,
-    part: str | None = None,
-    method: list[str] | None = None,
-    attack: str = "pgd:eps=0.05",
+    data: Data = None,
+    part: Part = None,
+    method: Annotated[list[str] | None, naming("purifier or detector")] = None,
+    attack: Annotated[str, naming("attack")] = "pgd:eps=0.05",
     draws: int = 4,
     examples: int = 200,
     out: File = None,
-    device: str = "auto",
+    device: Device = "auto",
     json: bool = False,
 ) -> int:
     """Measure purifiers and detectors against an attack, also against one that knows of them.

@@ -3,12 +3,13 @@
 import re
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cartograd.apps.answers import units
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import File, Many, Seed
+from cartograd.apps.cli.common import Data, File, Many, Seed
 from cartograd.apps.cli.long_texts import long_texts
+from cartograd.apps.cli.names import naming
 from cartograd.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,18 +20,20 @@ if TYPE_CHECKING:
 
 
 def diagnose_(
-    target: str,
+    target: Annotated[
+        str, naming("begins", only=("data",)), naming("curves", unless=("data", "looks"))
+    ],
     /,
     *,
-    data: str | None = None,
+    data: Data = None,
     looks: Many = (),
-    objective: str | None = None,
-    optimizer: str | None = None,
+    objective: Annotated[str | None, naming("objective")] = None,
+    optimizer: Annotated[str | None, naming("optimizer spec")] = None,
     batch_size: int | None = None,
     steps: int = 100,
     memory: float | None = None,
     seed: Seed = None,
-    device: str | None = None,
+    device: Annotated[str | None, naming("device")] = None,
     lengths: Many = (),
     depths: int | None = None,
     trials: int | None = None,

@@ -11,8 +11,9 @@ from cyclopts import Parameter
 
 from cartograd.apps.cli import gates, output
 from cartograd.apps.cli.before_after_ import before_after
-from cartograd.apps.cli.common import File, Many, Seed, data_of, home, part_of
+from cartograd.apps.cli.common import Data, Device, File, Many, Part, Seed, data_of, home, part_of
 from cartograd.apps.cli.exams_ import check_wanted, exams
+from cartograd.apps.cli.names import naming
 from cartograd.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,32 +21,39 @@ if TYPE_CHECKING:
     from cartograd.apps.verbs.judge import Judges
     from cartograd.engine.files.bundle import Bundle
 
+Limits = Annotated[
+    tuple[str, ...], Parameter(consume_multiple=True), naming("limits", unless=("tasks",))
+]
+"""A flag of metrics and what they have to keep."""
+
 MOST = 2
 """Metrics of each group that are shown; `--json` has all."""
 
 
 def evaluate_(
-    target: str,
+    target: Annotated[
+        str, naming("target", unless=("tasks",)), naming("answerer", only=("tasks",))
+    ],
     /,
     *,
-    data: str | None = None,
-    part: str | None = None,
-    metrics: Many = (),
-    min_: Annotated[tuple[str, ...], Parameter(name="--min", consume_multiple=True)] = (),
-    max_: Annotated[tuple[str, ...], Parameter(name="--max", consume_multiple=True)] = (),
+    data: Data = None,
+    part: Part = None,
+    metrics: Annotated[Many, naming("metrics", unless=("tasks",))] = (),
+    min_: Annotated[Limits, Parameter(name="--min")] = (),
+    max_: Annotated[Limits, Parameter(name="--max")] = (),
     beat_baseline: bool = False,
-    judge: str | None = None,
+    judge: Annotated[str | None, naming("target", unless=("tasks",))] = None,
     normal: Many = (),
     slices: Many = (),
     tasks: Many = (),
-    against: str | None = None,
+    against: Annotated[str | None, naming("against")] = None,
     plain: str | None = None,
     shots: int | None = None,
     limit: int | None = None,
     seed: Seed = None,
     chat: bool = False,
     out: File = None,
-    device: str = "auto",
+    device: Device = "auto",
     json: bool = False,
 ) -> int:
     """Measure a trained model on data, or a language model on tasks, with 95 % intervals.

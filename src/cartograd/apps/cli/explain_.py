@@ -6,23 +6,24 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import File, Source, check_sources, home, texts
+from cartograd.apps.cli.common import Data, File, Raw, Target, check_sources, home, texts
+from cartograd.apps.cli.names import naming
 from cartograd.core.errors import UsageError
 
 
 def explain_(
-    target: str,
+    target: Target,
     /,
-    *sources: Source,
-    method: list[str] | None = None,
+    *sources: Raw,
+    method: Annotated[list[str] | None, naming("explainer or study")] = None,
     judge: bool = False,
     class_: Annotated[str | None, Parameter(name="--target")] = None,
     layer: str | None = None,
     at: str | None = None,
     repeats: int = 1,
     max_batch: Literal["auto"] | int = "auto",
-    data: str | None = None,
-    part: str = "train",
+    data: Data = None,
+    part: Annotated[str, naming("part")] = "train",
     examples: int = 1000,
     out: File = None,
     json: bool = False,

@@ -4,22 +4,25 @@ With --check the exit code is 1 if the file gives other answers than the model, 
 if it may not replace it.
 """
 
+from typing import Annotated
+
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import Folder, Many, home
+from cartograd.apps.cli.common import Data, Folder, Many, Somewhere, home
+from cartograd.apps.cli.names import naming
 
 PEFT = "peft"
 """The format of adapters, which are no models by themselves."""
 
 
 def export_(
-    target: str,
+    target: Somewhere,
     /,
     *,
-    to: str = "onnx",
+    to: Annotated[str, naming("format")] = "onnx",
     out: Folder = None,
     check: bool = False,
     margin: Many = (),
-    data: str | None = None,
+    data: Data = None,
     json: bool = False,
 ) -> int:
     """Write a trained model as a file of another program, and compare the two.

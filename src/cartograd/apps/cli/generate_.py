@@ -8,10 +8,11 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import File, Seed, Source, check_sources
+from cartograd.apps.cli.common import File, Seed, Source, Target, check_sources
 from cartograd.apps.cli.drawing import condition_of, draw, sampler_of
 from cartograd.apps.cli.filling import filled
 from cartograd.apps.cli.gate_flags import REFUSED, gate_from
+from cartograd.apps.cli.names import naming
 from cartograd.apps.cli.refused_flags import check_unused
 from cartograd.apps.cli.styling import styled
 from cartograd.core.errors import UsageError
@@ -23,7 +24,7 @@ TEXTS = "models that write texts"
 
 
 def generate_(
-    target: str,
+    target: Target,
     /,
     prompt: Source | None = None,
     *,
@@ -38,7 +39,7 @@ def generate_(
     style_weight: float | None = None,
     out: File = None,
     length: int = LENGTH,
-    sampler: tuple[str, ...] = (),
+    sampler: Annotated[tuple[str, ...], naming("sampler of either")] = (),
     temperature: float | None = None,
     top_k: int | None = None,
     top_p: float | None = None,
@@ -47,7 +48,7 @@ def generate_(
     ] = None,
     seed: Seed = None,
     beams: int | None = None,
-    draft: str | None = None,
+    draft: Annotated[str | None, naming("target")] = None,
     plain: bool = False,
     precision: str = "float32",
     cache: str = "float32",

@@ -1,11 +1,15 @@
 """Write published weights as a bundle, which every other command reads."""
 
 from pathlib import Path
+from typing import Annotated
 
 from cartograd.apps.cli import output
+from cartograd.apps.cli.names import naming
 
 
-def import_(spec: str, folder: Path, /, *, json: bool = False) -> None:
+def import_(
+    spec: Annotated[str, naming("weights")], folder: Path, /, *, json: bool = False
+) -> None:
     """Write published weights as a bundle, which every other command reads.
 
     Args:

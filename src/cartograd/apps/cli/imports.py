@@ -4,9 +4,9 @@ import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 
-from cartograd.core import plugins
+from cartograd.core import plugins, user_code
 from cartograd.core.errors import UsageError
 from cartograd.core.language import shows_chinese
 
@@ -54,19 +54,11 @@ def importing(names: Sequence[str], model: str | None, /) -> Iterator[None]:
     if added:
         sys.path.append(here)
     try:
-        with plugins.using(names), _naming(model):
+        with plugins.using(names), user_code.naming(model):
             yield
     finally:
         if added and here in sys.path:
             sys.path.remove(here)
-
-
-def _naming(model: str | None) -> AbstractContextManager[None]:
-    if model is None:
-        return nullcontext()
-    from cartograd.core import user_code  # imports torch
-
-    return user_code.naming(model)
 
 
 def spoken(words: Sequence[str], /) -> tuple[list[str], str]:

@@ -6,14 +6,13 @@ Each has the same examples, the same seconds of the processor and the same judge
 
 from typing import Annotated
 
-from cyclopts import Parameter
-
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import Folder, Many, Seed
+from cartograd.apps.cli.names import naming
 
 
 def league_(
-    data: str,
+    data: Annotated[str, naming("data")],
     /,
     *,
     budget: float = 300.0,
@@ -22,7 +21,7 @@ def league_(
     seed: Seed = 0,
     seeds: int = 1,
     folder: Folder = None,
-    judges: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
+    judges: Annotated[Many, naming("target")] = (),
     json: bool = False,
 ) -> None:
     """Train generative models of all families alike, and compare what they draw.

@@ -1,23 +1,25 @@
 """Measure what a model gives away of the examples that it learned from; writes a picture."""
 
 from pathlib import Path
+from typing import Annotated
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import File, home
+from cartograd.apps.cli.common import Data, Device, File, Target, home
+from cartograd.apps.cli.names import naming
 
 
 def leak_(
-    target: str,
+    target: Target,
     /,
     *,
-    data: str | None = None,
-    method: list[str] | None = None,
+    data: Data = None,
+    method: Annotated[list[str] | None, naming("privacy-attack")] = None,
     examples: int = 500,
     epsilon: float | None = None,
     delta: float | None = None,
     seed: int = 0,
     out: File = None,
-    device: str = "auto",
+    device: Device = "auto",
     json: bool = False,
 ) -> int:
     """Measure what a model gives away of the examples that it learned from; writes a picture.

@@ -20,8 +20,8 @@ def show_plan(
     seeds: int | None = None,
 ) -> int:
     """What a run would be, or would cost; of several seeds each is one such run."""
+    from cartograd.apps.load.named import resumed
     from cartograd.apps.verbs.plan import planned
-    from cartograd.apps.verbs.train import resumed
 
     if resume:
         model, _, given["config"] = resumed(model, folder, given["config"])

@@ -3,23 +3,24 @@
 import csv as csv_files
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import Source, check_sources, texts
+from cartograd.apps.cli.common import Raw, Target, check_sources, texts
+from cartograd.apps.cli.names import naming
 from cartograd.core.errors import UsageError
 
 
 def predict_(
-    target: str,
+    target: Target,
     /,
-    *sources: Source,
+    *sources: Raw,
     top: int = 3,
     question: str | None = None,
     impossible: bool = False,
     draws: int | None = None,
     language: str | None = None,
-    secure: str | None = None,
+    secure: Annotated[str | None, naming("secure-inference")] = None,
     out: Path | None = None,
     csv: bool = False,
     json: bool = False,

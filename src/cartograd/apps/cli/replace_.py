@@ -8,19 +8,19 @@ from typing import Any
 
 from cartograd.apps.answers import units
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import File, Many, Seed, part_of, with_target
+from cartograd.apps.cli.common import Data, File, Many, Part, Seed, Somewhere, part_of, with_target
 
 
 def replace_(
-    a: str,
-    b: str,
+    a: Somewhere,
+    b: Somewhere,
     /,
     *,
-    data: str | None = None,
+    data: Data = None,
     target: str | None = None,
     margin: Many = ("accuracy=0.5%",),
     max: Many = (),
-    part: str | None = None,
+    part: Part = None,
     slices: Many = (),
     examples: int = 10_000,
     out: File = None,

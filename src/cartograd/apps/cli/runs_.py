@@ -3,13 +3,14 @@
 import re
 from glob import has_magic
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from cartograd.apps.answers import units
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import File, Many
+from cartograd.apps.cli.common import Data, File, Many, Part
+from cartograd.apps.cli.names import naming
 from cartograd.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,36 +20,68 @@ runs_ = App(name="runs")
 
 
 @runs_.command(name="list")
-def list_(root: Path = Path("runs"), /, *, json: bool = False) -> None:
-    """Every run of a folder: model, data, best result, how it ended and how long it took.
+def list_(
+    root: Path = Path("runs"),
+    /,
+    *,
+    sort: str = "began",
+    filter: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
+    json: bool = False,
+) -> None:
+    """Every run of a folder: model, data, best and test result, the gap to the baseline, state.
 
     Args:
         root: the folder that holds the run folders.
+        sort: by began, name, model, data, epochs, best, test, gap, state, time or tag; the best
+            test and the widest gap come first.
+        filter: only runs of which this holds, like state=finished, model=resnet, test>0.9, tag=a.
         json: print one object with `runs`.
     """
-    from cartograd.apps.load.runs import Look, listed
+    from cartograd.apps.cli import run_table
+    from cartograd.apps.load.runs import listed
 
-    runs = listed(root)
+    found = run_table.in_order(run_table.chosen(run_table.rows(listed(root)), filter), sort)
     if json:
-        damaged = [
-            {"folder": x[0], "state": "damaged", "error": x[1]}
-            for x in runs
-            if not isinstance(x, Look)
-        ]
-        output.emit({"runs": [_plain(x) for x in runs if isinstance(x, Look)] + damaged})
+        output.emit({"runs": [
+            {"folder": x.folder, "state": "damaged", "error": x.error, "tags": list(x.tags)}
+            if x.look is None else _plain(x.look) | x.more()
+            for x in found
+        ]})  # fmt: skip
         return
-    rows = []
-    for item in runs:
-        if not isinstance(item, Look):
-            rows.append((item[0].name, "", "", "", "", "damaged", ""))
-            continue
-        rows.append(_row(item))
-    head = ("run", "model", "data", "epochs", "best", "state", "time")
-    output.table(head, rows, right=("epochs", "time"))
+    output.table(run_table.HEAD, [one.cells() for one in found], right=("epochs", "time"))
 
 
 @runs_.command
-def show(run: str, /, *, json: bool = False) -> None:
+def tag(
+    run: Annotated[str, naming("run")],
+    /,
+    *words: str,
+    remove: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
+    json: bool = False,
+) -> None:
+    """Give a run words by which `runs list` finds it, or take them away.
+
+    Args:
+        run: a run folder.
+        words: to add; without any, those that it has are told.
+        remove: words to take away.
+        json: print one object.
+    """
+    from cartograd.apps.load.run_result import tag as note
+    from cartograd.apps.load.run_result import tags
+    from cartograd.apps.load.runs import check_run
+
+    folder = Path(run)
+    check_run(folder)
+    kept = note(folder, words, remove) if words or remove else tags(folder)
+    if json:
+        output.emit({"folder": folder, "tags": kept})
+    else:
+        output.lines([("run", run), ("tags", ", ".join(kept) or "none")])
+
+
+@runs_.command
+def show(run: Annotated[str, naming("run")], /, *, json: bool = False) -> None:
     """One run: its result, where its time went, and what its curves say.
 
     Args:
@@ -57,18 +90,23 @@ def show(run: str, /, *, json: bool = False) -> None:
     """
     from cartograd.apps.answers.federated import sent_in_words
     from cartograd.apps.answers.private import bounded
-    from cartograd.apps.load.runs import look
+    from cartograd.apps.cli import run_table
+    from cartograd.apps.load.run_result import result, tags
+    from cartograd.apps.load.runs import figure_of, look
     from cartograd.engine.files.documents import document
 
     found = look(run)
+    row = run_table.Row(found.folder, found, "", result(found.folder), tuple(tags(found.folder)))
     if json:
-        output.emit(_plain(found) | {"history": found.history, "settings": found.settings})
+        more = {"history": found.history, "settings": found.settings}
+        output.emit(_plain(found) | row.more() | more)
         return
     lines = [
         ("model", str(found.settings.get("model", "?"))),
         ("data", str(found.settings.get("data", "?"))),
         ("epochs", f"{len(found.history)} of {found.settings.get('epochs', '?')}"),
-        ("best", _figure(found)),
+        ("best", figure_of(found)),
+        *row.lines(),
         ("state", f"{found.state}{': ' + found.error if found.error else ''}"),
         ("time", units.seconds(found.seconds)),
     ]
@@ -83,9 +121,9 @@ def show(run: str, /, *, json: bool = False) -> None:
 
 @runs_.command
 def compare(
-    *runs: str,
-    data: str | None = None,
-    part: str | None = None,
+    *runs: Annotated[str, naming("two runs")],
+    data: Data = None,
+    part: Part = None,
     margin: Many = (),
     out: File = None,
     json: bool = False,
@@ -217,20 +255,6 @@ def told(speed: "Speed", /) -> list[tuple[str, str]]:
     return lines
 
 
-def _row(run: "Look") -> tuple[str, ...]:
-    """A run in the list."""
-    settings = run.settings
-    return (
-        run.folder.name,
-        str(settings.get("model", "?")),
-        str(settings.get("data", "?")),
-        f"{len(run.history)}/{settings.get('epochs', '?')}",
-        _figure(run),
-        run.state,
-        units.seconds(run.seconds),
-    )
-
-
 def _phases(speed: "Speed") -> None:
     total = sum(speed.phases.values())
     if not total:
@@ -258,14 +282,6 @@ def _plain(run: "Look") -> dict[str, Any]:
         "seconds": run.seconds,
         "speed": vars(speed) | {"share_of_peak": speed.share},
     }
-
-
-def _figure(run: "Look") -> str:
-    if run.figure is None:
-        return ""
-    name, value = run.figure
-    shown = units.metric(name.partition("/")[2], value)
-    return f"{name} {shown} (epoch {run.best.get('epoch', '?')})"
 
 
 def _text(value: Any) -> str:

@@ -1,23 +1,26 @@
 """Look for poisoned training examples and for a backdoor in a model; draws its trigger."""
 
+from typing import Annotated
+
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import File, Folder, data_of, home
+from cartograd.apps.cli.common import Data, Device, File, Folder, Target, data_of, home
+from cartograd.apps.cli.names import naming
 
 
 def scan_(
-    target: str,
+    target: Target,
     /,
     *,
-    data: str | None = None,
-    method: list[str] | None = None,
+    data: Data = None,
+    method: Annotated[list[str] | None, naming("detector or study")] = None,
     trusted: int = 100,
-    clean: str | None = None,
-    poison: str | None = None,
+    clean: Data = None,
+    poison: Annotated[str | None, naming("poison by name")] = None,
     examples: int = 2000,
     repair: Folder = None,
     repair_by: str = "unlearning",
     out: File = None,
-    device: str = "auto",
+    device: Device = "auto",
     json: bool = False,
 ) -> int:
     """Look for poisoned training examples and for a backdoor in a model; draws its trigger.

@@ -3,12 +3,12 @@
 import sys
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import File, Many
+from cartograd.apps.cli.common import File, Many, Somewhere
 from cartograd.apps.cli.gate_flags import gate_from
 
 
 def serve_(
-    target: str,
+    target: Somewhere,
     /,
     *,
     adapters: Many = (),

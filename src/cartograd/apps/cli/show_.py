@@ -13,14 +13,16 @@ taken away, truncation. `show settings` lists what `train --set` and its file of
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from cartograd.apps.cli import output
+from cartograd.apps.cli import output, shown
 from cartograd.apps.cli.common import Folder, writable
+from cartograd.apps.cli.names import naming
 from cartograd.core import concepts, registry, source, vocabulary
 from cartograd.core.card import KINDS, Card
 from cartograd.core.errors import UsageError
 from cartograd.core.language import chinese, said
+from cartograd.core.sought import NOTES, sought
 from cartograd.core.spec import Spec
 from cartograd.core.task import find
 
@@ -29,7 +31,7 @@ WORDS = ("schedule", "augment", "neighbours", "generate")
 
 
 def show_(
-    name: str,
+    name: Annotated[str, naming("shown", only=("spec",))],
     spec: str | None = None,
     /,
     *,
@@ -43,8 +45,9 @@ def show_(
     """One method: its idea, arguments, presets, proofs and source file.
 
     Args:
-        name: a method or a preset, as `cartograd list` shows them; its kind; or schedule, augment,
-            neighbours, generate or settings.
+        name: a method or a preset, as `cartograd list` shows them; its kind; a place or a section
+            of the map, by its id, title (English or Chinese) or heading in the notes (1.2, 003
+            一.2); or schedule, augment, neighbours, generate or settings.
         spec: the name, after a kind; of the schedule to draw, like cosine:warmup=0.1 or
             step:every=3; of the augmentation, like flip,crop:padding=2; a word, or words like
             "king - man + woman"; or the run or bundle of a generative model.
@@ -59,11 +62,9 @@ def show_(
     if name == "settings" and spec is None:
         _settings(json)
         return
-    kind = None
-    if spec is not None and name in KINDS and (name not in WORDS or _incomplete(spec)):
-        kind, name, spec = name, spec, None
+    kind, name, spec = _meant(name, spec)
     if spec is not None and name == "generate":
-        _generate(spec, out, json)
+        shown.generate(spec, out, json)
         return
     writable(None, out)
     if spec is not None and name == "schedule":
@@ -72,17 +73,38 @@ def show_(
     if name in WORDS or spec is not None:
         _word(name, spec, data=data, epochs=epochs, out=out, json=json)
         return
+    if not registry.lookup(name, kind=kind):
+        kind, name = shown.called(name, kind)
+        if kind == shown.PLACE:
+            shown.place(name, zh=chinese(), json=json)
+            return
+    _method(name, kind, out, zh=chinese(), json=json)
+
+
+def _meant(name: str, spec: str | None) -> tuple[str | None, str, str | None]:
+    """The kind of method, the name, and what else is said of it; a title may have two words."""
+    if spec is not None and name in NOTES:
+        return None, f"{name} {spec}", None
+    if spec is not None and name in KINDS and (name not in WORDS or _incomplete(spec)):
+        return name, spec, None
+    if spec is not None and name not in (*KINDS, *WORDS) and sought(f"{name} {spec}"):
+        return None, f"{name} {spec}", None
+    return None, name, spec
+
+
+def _method(name: str, kind: str | None, out: Path | None, *, zh: bool, json: bool) -> None:
+    """One method."""
     card, preset = registry.find(name, kind=kind)
     arguments = _arguments(card, preset)
     can, cannot = _abilities(card)
     drawn = {} if out is None else _activation(card, preset, out)
     if json:
         about = {"docstring": source.docstring(card), "source": source.path_of(card)}
-        told = {"can": can, "cannot": cannot} if can else {}
-        shown = {"arguments": arguments, "preset": preset} | about | drawn | told
-        output.emit(card.to_json() | shown)
+        more: dict[str, Any] = {"can": can, "cannot": cannot} if can else {}
+        found = {"arguments": arguments, "preset": preset} | about | drawn | more
+        output.emit(card.to_json() | found)
         return
-    _head(card, preset, zh=chinese())
+    _head(card, preset, zh=zh)
     print(f"\n{source.docstring(card)}\n")
     if can:
         rows = [(what, how) for what, how in can.items()]
@@ -109,9 +131,9 @@ def _word(
         UsageError: neither is asked for.
     """
     if spec is not None and name == "neighbours":
-        _neighbours(spec, data, json)
+        shown.neighbours(spec, data, json)
     elif spec is not None and name == "augment":
-        _augment(spec, data, epochs, out or Path("augment.png"), json)
+        shown.augment(spec, data, epochs, out or Path("augment.png"), json)
     else:
         raise UsageError(
             "`show` takes one method, or: show KIND NAME, or: show schedule SPEC, like cosine, "
@@ -191,62 +213,6 @@ def _schedule(spec: str, steps: int, epochs: int, lr: float, out: Path | None, j
     _table(arguments)
     if out is not None:
         output.say(f"picture  {out}")
-
-
-def _augment(spec: str, data: str, epochs: int, out: Path, json: bool) -> None:
-    """Training examples before and after an augmentation."""
-    from cartograd.apps.verbs.augment import augmented
-
-    vocabulary.check("show", "epochs", epochs)
-    found = augmented(spec, data, epochs=epochs)
-    found.draw(out)
-    if json:
-        output.emit({"spec": spec, "data": data} | found.to_json() | {"picture": out})
-        return
-    count = len(found.before)
-    shown = f"{count} training examples of {data}, as they are and in {epochs} epochs"
-    output.say(f"{spec}: {shown}")
-    output.say(f"picture  {out}")
-
-
-def _neighbours(question: str, target: str, json: bool) -> None:
-    """The nearest words of a trained model."""
-    from cartograd.apps.verbs.neighbours import neighbours
-
-    found = neighbours(target, question)
-    if json:
-        near = [{"word": word, "cosine": value} for word, value in found]
-        output.emit({"question": question, "neighbours": near})
-        return
-    output.table(("word", "cosine"), [[word, f"{value:.3f}"] for word, value in found])
-
-
-def _generate(target: str, out: Path | None, json: bool) -> None:
-    """Sheets and films of what a generative model has learned."""
-    from cartograd.apps.load.target import as_signed
-    from cartograd.apps.report.samples import KINDS, write_sheet
-    from cartograd.apps.verbs.sheets import Sheet, sheets
-
-    if out is not None and out.suffix.lower() in KINDS:
-        raise UsageError(f"{out} would hold several pictures; name a folder, such as {out.stem}")
-    model, place = as_signed(target), Path(target)
-    folder = out or (place / "shown" if place.is_dir() else Path("shown"))
-    port, found = model.signature.example, sheets(model)
-    written = {
-        name: write_sheet(folder / name, port, one.x, film=one.film)
-        for name, one in found.items()
-        if isinstance(one, Sheet)
-    }
-    told = {name: one.means if isinstance(one, Sheet) else one for name, one in found.items()}
-    if json:
-        cannot = {name: why for name, why in told.items() if name not in written}
-        output.emit({"target": target, "shown": written, "cannot": cannot})
-        return
-    rows = [
-        (name, "  ".join(map(str, written.get(name, ("cannot",)))), said)
-        for name, said in told.items()
-    ]
-    output.table(("what", "files", "shows, or why not"), rows)
 
 
 def _arguments(card: Card, preset: dict[str, object]) -> list[dict[str, object]]:

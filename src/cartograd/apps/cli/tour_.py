@@ -4,20 +4,21 @@ Trains, compares, evaluates, predicts, exports, serves, explains and attacks.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import Seed
+from cartograd.apps.cli.common import Device, Seed
+from cartograd.apps.cli.names import naming
 
 
 def tour_(
     *,
     folder: Path = Path("tour"),
-    data: str = "digits",
-    model: str = "lenet5",
+    data: Annotated[str, naming("data")] = "digits",
+    model: Annotated[str, naming("model")] = "lenet5",
     epochs: int | None = None,
     seed: Seed = 0,
-    device: str = "auto",
+    device: Device = "auto",
     json: bool = False,
 ) -> None:
     """All of it on real digits, ending in a table and a report.

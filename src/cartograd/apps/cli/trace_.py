@@ -6,11 +6,12 @@ is neither the notes' nor explained.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import File
-from cartograd.core.errors import UsageError, unknown
+from cartograd.apps.cli.names import naming
+from cartograd.core.errors import UsageError
 from cartograd.core.language import said
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 
 def trace_(
-    what: str = "notes",
-    target: str | None = None,
+    what: Annotated[str, naming("trace")] = "notes",
+    target: Annotated[str | None, naming("traced")] = None,
     source: str | None = None,
     /,
     *,
@@ -40,10 +41,9 @@ def trace_(
         out: the PNG file to draw to; maps, gates and alignment draw to WHAT.png by themselves.
         json: print one array of steps.
     """
-    from cartograd.apps.verbs.trace import KNOWN, LOOKS, trace
+    from cartograd.apps.load.traces import LOOKS
+    from cartograd.apps.verbs.trace import trace
 
-    if what not in KNOWN:
-        raise unknown("trace", what, KNOWN)
     if out is not None and what in ("notes", "field"):
         raise UsageError(
             f"trace {what} has no picture; --out is for: descent, filters, {', '.join(LOOKS)}"

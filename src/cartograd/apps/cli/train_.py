@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from cartograd.apps.cli import common, gates, output
 from cartograd.apps.cli.launch import MISTAKES, RunNoted, launch
+from cartograd.apps.cli.names import naming
 from cartograd.apps.load.options import told
 from cartograd.core.errors import UsageError
 
@@ -24,17 +25,21 @@ TOLD = ("baseline", "baselines", "yardstick", "decision")
 
 
 def train_(
-    model: str | None = None,
+    model: Annotated[
+        str | None, naming("begins", unless=("resume",)), naming("resumed", only=("resume",))
+    ] = None,
     /,
     *,
-    data: str | None = None,
+    data: Annotated[str | None, naming("data")] = None,
     target: str | None = None,
-    optimizer: str | None = None,
+    optimizer: Annotated[str | None, naming("optimizer spec")] = None,
     epochs: int | None = None,
     set_: Annotated[
-        tuple[str, ...], Parameter(name="--set", consume_multiple=True, help=told())
+        tuple[str, ...],
+        Parameter(name="--set", consume_multiple=True, help=told()),
+        naming("settings"),
     ] = (),
-    config: Path | None = None,
+    config: Annotated[Path | None, naming("config")] = None,
     folder: Path | None = None,
     resume: bool = False,
     seeds: int | None = None,

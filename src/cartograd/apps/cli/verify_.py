@@ -1,27 +1,28 @@
 """Prove what a model answers: a property of a file, or the right class around examples."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import File, data_of, home, part_of
+from cartograd.apps.cli.common import Data, Device, File, Part, Target, data_of, home, part_of
+from cartograd.apps.cli.names import naming
 
 
 def verify_(
-    target: str,
+    target: Target,
     property: Path | None = None,
     /,
     *,
-    data: str | None = None,
-    part: str | None = None,
-    method: list[str] | None = None,
+    data: Data = None,
+    part: Part = None,
+    method: Annotated[list[str] | None, naming("verifier")] = None,
     eps: list[float] | None = None,
     norm: str | None = None,
     range: list[str] | None = None,
     examples: int | None = None,
     minutes: float = 5.0,
     out: File = None,
-    device: str = "auto",
+    device: Device = "auto",
     json: bool = False,
 ) -> int:
     """Prove what a model answers: a property of a VNN-LIB file, or the right class near examples.

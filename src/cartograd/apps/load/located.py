@@ -8,10 +8,9 @@ named, too. The name of a source comes first; a path of the same name is `./digi
 from pathlib import Path
 from typing import Any
 
+from cartograd.apps.load.named import placed
 from cartograd.apps.load.recognised import TARGETS, source_of, without_target
 from cartograd.core import registry
-from cartograd.core.errors import UsageError
-from cartograd.core.paths import is_there, looks_like_path, no_such_path
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset
 
@@ -32,23 +31,12 @@ def located(text: str | Path | Spec, /, **args: Any) -> Spec:
         UsageError: the text is no spec, or a path where nothing is; the path holds nothing that a
             source reads, or a table whose target is not said: its columns are named.
     """
-    if isinstance(text, Spec):
-        return text
-    if isinstance(text, Path):
-        place, comma, rest = str(text), "", ""
-    else:
-        place, comma, rest = text.partition(",")
-        if _names_a_source(text):
-            return Spec.parse(text)
-    if not place.strip():
-        raise UsageError("the data's path is empty; expected a file, a folder or a source")
-    path = Path(place.strip()).expanduser()
-    if not is_there(path):
-        if isinstance(text, Path) or looks_like_path(place) or _like_no_name(place):
-            raise no_such_path(place.strip(), hint=_after_a_colon(text))
-        return Spec.parse(text)
+    place = text if isinstance(text, Spec) else placed(text)
+    if isinstance(place, Spec):
+        return place
+    path, rest = place
     name = source_of(path)
-    spec = Spec.parse(f"{name}:x{comma}{rest}")
+    spec = Spec.parse(f"{name}:x{rest}")
     if name == "text" and "target" in spec.args | args:  # a table that was saved as .txt
         name, spec = "csv", Spec("csv", spec.args)
     if name == "csv" and "time" in spec.args | args:
@@ -107,20 +95,3 @@ def counted(spec: Spec, made: Dataset, /) -> str:
     if spec.name == "masks":
         return f"{count:,} pictures with masks of {classes} classes"
     return f"a table of {count:,} rows"
-
-
-def _after_a_colon(text: str | Path) -> str:
-    """How settings of a path are written, where what stands before a colon is there."""
-    before, _, rest = str(text).partition(":")
-    if not rest or not is_there(Path(before.strip()).expanduser()):
-        return ""
-    return f"; settings of a path follow a comma: {before.strip()},{rest}"
-
-
-def _names_a_source(text: str) -> bool:
-    return bool(registry.lookup(text.partition(":")[0].strip(), kind="data"))
-
-
-def _like_no_name(place: str) -> bool:
-    """Whether a word has in it what no name of a source has: a dot or a slash, before any colon."""
-    return any(mark in place.partition(":")[0] for mark in "./\\")

@@ -41,11 +41,6 @@ class Described:
     parameters: int = 0
 
 
-def is_onnx(target: Any, /) -> bool:
-    """Whether a target is named as an ONNX file is."""
-    return isinstance(target, str | Path) and str(target).lower().endswith(".onnx")
-
-
 def onnx_file(path: Path, /) -> Bundle:
     """The target that a file is, once it has been tried on an example.
 

@@ -26,20 +26,6 @@ LENGTH = {"text": 8, "audio": 16_000}
 """How long an example is made along a dimension without a size."""
 
 
-def pretrained_names() -> list[str]:
-    """The names of published weights."""
-    return [card.name for card in registry.cards().values() if card.kind == "weights"]
-
-
-def is_pretrained(word: str, /) -> bool:
-    """Whether a text is the spec of pretrained weights, like `hf:FOLDER`."""
-    try:
-        registry.find(Spec.parse(word).name, kind="weights")
-    except UsageError:
-        return False
-    return True
-
-
 def pretrained(spec: str | Spec, /) -> Signed:
     """The model of pretrained weights, in evaluation mode.
 

@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from cartograd.apps.answers import units
 from cartograd.core.errors import UsageError
 from cartograd.core.locks import FolderLock
 from cartograd.engine.logging.run_folder import is_run, read_config, read_lines
-from cartograd.engine.loop.arguments import monitored
-from cartograd.engine.loop.fit import Run
+from cartograd.engine.loop.monitored import monitored
+
+if TYPE_CHECKING:
+    from cartograd.engine.loop.fit import Run
 
 ENDS = ("finished", "interrupted", "failed")
 
@@ -92,17 +95,26 @@ class Look:
         return None
 
 
-def look(run: Run | str | Path, /) -> Look:
+def figure_of(run: Look, /) -> str:
+    """The first metric of the best epoch, in words; empty without an epoch."""
+    if run.figure is None:
+        return ""
+    name, value = run.figure
+    shown = units.metric(name.partition("/")[2], value)
+    return f"{name} {shown} (epoch {run.best.get('epoch', '?')})"
+
+
+def look(run: "Run | str | Path", /) -> Look:
     """Read a run folder.
 
     Raises:
         UsageError: it holds no run, or a file of it is damaged.
     """
-    if isinstance(run, Run) and run.folder is None:
+    place = run if isinstance(run, str | Path) else run.folder
+    if place is None:
         raise UsageError("the run has no folder; give one when it is trained: folder=")
-    folder = Path(str(run.folder if isinstance(run, Run) else run))
-    if not folder.is_dir() or not is_run(folder):
-        raise UsageError(f"{folder} holds no run; `cartograd runs list` shows those that there are")
+    folder = Path(place)
+    check_run(folder)
     events = read_lines(folder / "events.jsonl")
     settings = read_config(folder)[0] if (folder / "config.toml").exists() else {}
     history = history_of(folder, events)
@@ -111,6 +123,16 @@ def look(run: Run | str | Path, /) -> Look:
         folder, settings, history, state, error,
         sum(record.get("seconds", 0.0) for record in history), speed_of(events),
     )  # fmt: skip
+
+
+def check_run(folder: Path, /) -> None:
+    """Refuse a folder that is no run's.
+
+    Raises:
+        UsageError: it holds no run.
+    """
+    if not folder.is_dir() or not is_run(folder):
+        raise UsageError(f"{folder} holds no run; `cartograd runs list` shows those that there are")
 
 
 def listed(root: str | Path = "runs", /) -> list[Look | tuple[Path, str]]:

@@ -1,6 +1,5 @@
 """Data for a verb: from a spec, or as it was given, and made to fit a model that is there."""
 
-import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,9 +18,9 @@ from cartograd.apps.load.answering import as_the_model_answers
 from cartograd.apps.load.as_trained import as_trained
 from cartograd.apps.load.framed import Framed, framed, of_frame
 from cartograd.apps.load.located import located, taken
+from cartograd.apps.load.named import check_source
 from cartograd.apps.load.recognised import TARGETS
-from cartograd.core import registry
-from cartograd.core.build import build, entry
+from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.memory import affordable
 from cartograd.core.ports import Signature
@@ -93,15 +92,7 @@ def _read(spec: Any, args: Mapping[str, Any]) -> Dataset:
     given, spec = spec, located(spec, **args)
     if spec.subject is not None and spec.subject.startswith("~"):
         spec = Spec(spec.name, spec.args, str(Path(spec.subject).expanduser()))
-    card, _ = registry.find(spec.name, kind="data")
-    places = [
-        parameter
-        for parameter in inspect.signature(entry(card)).parameters.values()
-        if parameter.kind is inspect.Parameter.POSITIONAL_ONLY
-    ]
-    if spec.subject is None and any(place.default is inspect.Parameter.empty for place in places):
-        word = places[0].name
-        raise UsageError(f"{card.name} needs a {word}: {card.name}:{word.upper()}")
+    check_source(spec)
     with affordable(str(spec)[:100]):
         made = build(spec, kind="data", **args)()
     decided = [*taken(given, spec, made), *made.about.get("decided", ())]

@@ -10,20 +10,17 @@ from torch import nn
 
 from cartograd.apps.load.alike import check_alike, check_size, new_head
 from cartograd.apps.load.kept import kept, with_seen
-from cartograd.apps.load.onnx_file import is_onnx
-from cartograd.apps.load.pretrained import is_pretrained
+from cartograd.apps.load.named import check_begins, holds_weights, is_elsewhere, is_onnx
 from cartograd.apps.load.target import as_signed
-from cartograd.core import registry, user_code
+from cartograd.core import registry
 from cartograd.core.build import build, derived
 from cartograd.core.errors import UsageError
 from cartograd.core.narrowed import narrow, narrowing_of
-from cartograd.core.paths import is_there
 from cartograd.core.ports import Signature
 from cartograd.core.protocols import Resizable
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.engine.files.program import check_code
-from cartograd.engine.logging.run_folder import is_run
 from cartograd.foundations.initialization.initialise import initialise
 from cartograd.practice.compression.zeros import keep_zeros
 from cartograd.training.adapters.beside import Idles, changes
@@ -68,12 +65,12 @@ def start(
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         if elsewhere:
-            made, fresh, told = _begun(model, source or begun(model), signature, tokenizer)
+            made, fresh, told = _begun(model, source or _read(model), signature, tokenizer)
         else:
             own = kept(model.signature, signature) if isinstance(model, Signed) else signature
             made, fresh = build(model, kind="model", signature=own), None
             _check_trains(made)
-            if isinstance(model, str) and _holds_weights(model):
+            if isinstance(model, str) and holds_weights(model):
                 told = f"{model} is the model of that name; ./{model} is the folder beside it"
         if init is not None:
             if fresh is not None:
@@ -157,34 +154,22 @@ def _check_trains(model: Signed) -> None:
         )
 
 
-def is_elsewhere(word: str, /) -> bool:
-    """Whether a text names weights to start from, and not a model to build.
+def begun(model: Any, /) -> Signed | None:
+    """What a training begins with; None where the model is new.
 
-    A word that is a model's name is that model, also where a folder is called so.
-
-    Raises:
-        UsageError: it names code of a user's own.
-    """
-    method = registry.lookup(word.partition(":")[0])
-    if not method and user_code.NAME.fullmatch(word):
-        raise UsageError(
-            f"the model is {word}, code that no file makes Cartograd import; give --model {word} "
-            "if you trust it (in Python the module itself)"
-        )
-    return is_pretrained(word) or (not method and _holds_weights(word))
-
-
-def _holds_weights(word: str) -> bool:
-    path = Path(word)
-    return is_onnx(word) or is_run(path) or is_there(path / "manifest.json")
-
-
-def begun(model: str | Path, /) -> Signed:
-    """What a training begins with.
+    Args:
+        model: as of `start`; of a text all that can be known by name is checked.
 
     Raises:
-        UsageError: it cannot be read.
+        UsageError: there is no such model, or what it begins with cannot be read.
     """
+    if not isinstance(model, str):
+        return None
+    check_begins(model)
+    return _read(model) if is_elsewhere(model) else None
+
+
+def _read(model: str | Path) -> Signed:
     with torch.device("cpu"):  # also for a dry run, whose model has no numbers
         found = as_signed(model)
     if is_onnx(model):

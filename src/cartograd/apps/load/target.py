@@ -6,9 +6,10 @@ from pathlib import Path
 from torch import nn
 
 from cartograd.apps.load import adapter_folder
-from cartograd.apps.load.onnx_file import is_onnx, onnx_file
-from cartograd.apps.load.pretrained import is_pretrained, kept, pretrained, pretrained_names
-from cartograd.core.errors import UsageError, nearest
+from cartograd.apps.load.named import check_target, is_onnx, is_pretrained
+from cartograd.apps.load.onnx_file import onnx_file
+from cartograd.apps.load.pretrained import kept, pretrained
+from cartograd.core.errors import UsageError
 from cartograd.core.paths import is_there
 from cartograd.core.signed import Signed, sign, signature_of
 from cartograd.core.spec import Spec
@@ -60,11 +61,7 @@ def as_bundle(target: Target, /) -> Bundle:
     if isinstance(target, str) and not is_there(target):
         if is_pretrained(target):
             return kept(target)
-        if near := nearest(target, pretrained_names(), alike=0.7):
-            raise UsageError(
-                f"{target} does not exist; expected a bundle, a run folder or published weights; "
-                f"did you mean {near!r}?"
-            )
+        check_target(target)
     if adapter_folder.is_adapter(target):
         raise UsageError(
             f"{target} is an adapter, and a bundle is needed here; give its run, whose bundle is "

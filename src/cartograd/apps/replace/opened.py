@@ -8,9 +8,8 @@ from typing import Any
 from torch import nn
 
 from cartograd.apps.load import adapter_folder
-from cartograd.apps.load.onnx_file import is_onnx
+from cartograd.apps.load.named import is_onnx, is_pretrained
 from cartograd.apps.load.parts import about_of
-from cartograd.apps.load.pretrained import is_pretrained
 from cartograd.apps.load.target import PIPELINE, Target, as_bundle, as_signed, name_of
 from cartograd.apps.load.weight import size
 from cartograd.apps.replace.form import Facts, Form

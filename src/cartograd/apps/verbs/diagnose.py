@@ -8,7 +8,7 @@ from typing import Any, overload
 import torch
 from torch import nn
 
-from cartograd.apps.load.onnx_file import is_onnx
+from cartograd.apps.load.named import check_curves, is_onnx
 from cartograd.apps.load.runs import look
 from cartograd.apps.load.source import dataset
 from cartograd.apps.load.target import as_signed
@@ -82,7 +82,7 @@ def diagnose(
             check_code(model, "a training step")
         return diagnose_model(model, data, **options)
     if not run:
-        raise UsageError(f"{target} is no run; a model needs --data, like --data digits")
+        check_curves(str(target))
     if any(value is not None and value != () for value in options.values()):
         raise UsageError(f"{target} is a run: its curves need no options; --data looks at it")
     return diagnose_run(target)

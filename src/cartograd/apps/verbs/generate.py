@@ -11,6 +11,7 @@ import torch
 from cartograd.apps.answers.writer import Begun, Manner
 from cartograd.apps.gate.gate import gate_of
 from cartograd.apps.load.form import Form, form_of
+from cartograd.apps.load.named import check_sampler
 from cartograd.apps.load.target import Target
 from cartograd.apps.load.writing import Writing
 from cartograd.apps.results.written import Written
@@ -141,7 +142,10 @@ def _formed(writing: Writing, asked: Options) -> tuple[Form | None, frozenset[in
 
 
 def _samplers(writing: Writing, asked: Options, first: Begun) -> list[TokenSampler]:
-    own = [build(one, kind="token-sampler") for one in chain(asked)]
+    given = chain(asked)
+    for one in given:
+        check_sampler(one)
+    own = [build(one, kind="token-sampler") for one in given]
     return [*manner_for(writing, asked).samplers(first, writing.stop), *own]
 
 

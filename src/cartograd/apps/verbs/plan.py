@@ -16,11 +16,12 @@ from cartograd.apps.load.choice import with_model
 from cartograd.apps.load.filtered import filtered
 from cartograd.apps.load.framed import framed, noted
 from cartograd.apps.load.judging import as_judge
+from cartograd.apps.load.named import is_elsewhere
 from cartograd.apps.load.poisoned import with_poison
 from cartograd.apps.load.reading import as_read, column_of_texts
 from cartograd.apps.load.settings import Setting, merged
 from cartograd.apps.load.source import as_read_by, dataset
-from cartograd.apps.load.start import begun, is_elsewhere, start
+from cartograd.apps.load.start import begun, start
 from cartograd.apps.load.taken import check_takes
 from cartograd.apps.verbs.by_compute import with_compute
 from cartograd.apps.verbs.chosen import chosen_for, own_objective, told_of_patience
@@ -205,7 +206,7 @@ def planned(
     settings = merged(config, {"model": model, "data": framed(data)} | given)
     settings, fitting = with_model(settings)
     begins, seed = settings["model"].value, settings["seed"].value
-    before = begun(begins) if isinstance(begins, str) and is_elsewhere(begins) else None
+    before = begun(begins)
     asked: Any = settings["data"].value
     column = column_of_texts(asked, begins, before)
     read = dataset(asked, **column) if fitting is None or column else fitting.data

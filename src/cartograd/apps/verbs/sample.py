@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from cartograd.apps.load.named import check_sampler
 from cartograd.apps.load.target import Target, as_signed, name_of
 from cartograd.apps.verbs.conditions import Condition, told_of
 from cartograd.apps.verbs.given import check_numbers
@@ -198,6 +199,7 @@ def _denoised(
             to be guided by.
     """
     spec = Spec.parse(sampler)
+    check_sampler(spec)
     made = build(spec, kind="sampler")
     if guidance.weight != 1 and not denoiser.told:
         raise UsageError(

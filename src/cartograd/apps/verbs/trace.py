@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from cartograd.apps.load.target import Target, as_signed, name_of
+from cartograd.apps.load.traces import LOOKS, TRACES
 from cartograd.apps.load.writing import Writing
 from cartograd.apps.results.traces import (
     Alignment,
@@ -21,10 +22,6 @@ from cartograd.core.eval_mode import evaluating
 from cartograd.core.protocols import Aligner
 from cartograd.evidence.trace import Step
 from cartograd.evidence.trace import trace as notes
-
-KNOWN = ("notes", "descent", "field", "filters", "maps", "gates", "alignment")
-LOOKS = ("maps", "gates", "alignment")
-"""Those that need a trained model and something for it to read."""
 
 LONGEST = 80
 """Tokens of an answer that is traced."""
@@ -67,8 +64,8 @@ def trace(what: str = "notes", target: Any = None, source: Any = None, /, *, siz
         UsageError: there is no such trace, something is lacking or too much, or the model does not
             have what is to be traced.
     """
-    if what not in KNOWN:
-        raise unknown("trace", what, KNOWN)
+    if what not in TRACES:
+        raise unknown("trace", what, TRACES)
     _check(what, target, source)
     if what == "field":
         return _field(target or "lenet5", size)

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from cartograd.apps.check.kept import keep_card
 from cartograd.apps.load.framed import with_target
+from cartograd.apps.load.named import resumed
 from cartograd.apps.load.options import CHOSEN, DataOptions, TrainFields
 from cartograd.apps.load.runs import look
 from cartograd.apps.load.target import name_of
@@ -107,21 +108,6 @@ def train(
         progress=progress,
         callbacks=callbacks,
     )
-
-
-def resumed(
-    model: Any, folder: str | Path | None, config: str | Path | None, /
-) -> tuple[Any, Path, str | Path]:
-    """Model, folder and settings of a run to go on with; its folder may stand for the model.
-
-    Raises:
-        UsageError: there is no such run.
-    """
-    if folder is None and isinstance(model, str | Path):
-        model, folder = None, model
-    if folder is None or not is_run(Path(folder)):
-        raise UsageError(f"{folder or 'this'} is no run to resume; give the folder of one")
-    return model, Path(folder), config or folder
 
 
 def run(

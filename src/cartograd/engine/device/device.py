@@ -14,8 +14,8 @@ from torch import Tensor
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.kernels import Choice, cases, close, right
 from cartograd.engine.device.allocator import keep_freed_memory
+from cartograd.engine.device.names import check_device
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
 HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 """Formats of 16 bits in which products are made."""
 EMULATED = {f"{name}-emulated": dtype for name, dtype in HALVES.items()}
@@ -38,6 +38,7 @@ def pick(name: str = "auto", /) -> torch.device:
 
 
 def _named(name: str) -> torch.device:
+    check_device(name)
     base, _, number = name.partition(":")
     present = {
         "cuda": torch.cuda.is_available(),
@@ -46,8 +47,6 @@ def _named(name: str) -> torch.device:
     }
     if base == "auto" and not number:
         return torch.device(next(kind for kind, there in present.items() if there))
-    if base not in present or (number and not number.isdigit()):
-        raise unknown("device", name, DEVICES)
     if not present[base]:
         have = ", ".join(kind for kind, there in present.items() if there)
         raise UsageError(f"device {name!r} is not present here; this machine has: {have}")

@@ -14,7 +14,6 @@ from typing import Any
 from blake3 import blake3
 
 from cartograd.core.errors import UsageError
-from cartograd.engine.loop.described import described
 
 NOTED = "own:"
 """What such a word begins with."""
@@ -72,6 +71,8 @@ def _lines(value: Any) -> Iterator[str]:
         for cell in value.__closure__ or ():
             yield from _lines(cell.cell_contents)
     else:
+        from cartograd.engine.loop.described import described  # torch, which settings do without
+
         yield from (f"{name}={text}" for name, text in described(value).items())
 
 

@@ -9,9 +9,7 @@ from torch import Tensor
 from cartograd.core import vocabulary
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.spec import Spec
-
-_RANGED = ("lr", "weight_decay", "momentum", "betas", "warmup")
-"""Arguments whose range the vocabulary knows; torch checks the others itself."""
+from cartograd.engine.optim.torch_names import RANGED, word
 
 
 def find(name: str, choices: dict[str, Any], what: str, /) -> Any:
@@ -20,11 +18,7 @@ def find(name: str, choices: dict[str, Any], what: str, /) -> Any:
     Raises:
         UsageError: there is none, with the nearest name.
     """
-    plain = name.lower().replace("_", "").replace("-", "")
-    for word, found in choices.items():
-        if plain in (word.replace("_", ""), found.__name__.lower()):
-            return found
-    raise unknown(what, name, choices)
+    return choices[word(name, {key: one.__name__ for key, one in choices.items()}, what)]
 
 
 def arguments(make: type, /, *, without: Iterable[str] = ()) -> dict[str, inspect.Parameter]:
@@ -45,7 +39,7 @@ def check(spec: Spec, allowed: dict[str, inspect.Parameter], /) -> None:
         if key not in allowed:
             raise unknown(f"argument of {spec.name}", key, allowed)
         _check_type(spec.name, key, value, allowed[key].default)
-        if key in _RANGED:
+        if key in RANGED:
             vocabulary.check(spec.name, key, value)
 
 

@@ -1,0 +1,232 @@
+"""How each sort of word on a command line is looked up, without torch."""
+
+from collections.abc import Callable, Mapping, Sequence
+from glob import has_magic
+from pathlib import Path
+from typing import Any
+
+from cartograd.apps.cli.common import part_of
+from cartograd.apps.load import named, runs, settings
+from cartograd.apps.load.endpoint import is_endpoint
+from cartograd.apps.load.traces import LOOKS, TRACES
+from cartograd.core import known, registry
+from cartograd.core.errors import unknown
+from cartograd.core.paths import is_there, looks_like_path, no_such_path
+from cartograd.core.spec import Spec
+from cartograd.engine.device.names import check_device
+from cartograd.engine.optim.torch_names import check_optimizer
+
+BEFORE = "before"
+"""Of `evaluate --against`: what a run began from."""
+
+METHODS = {"objective": "objective", "adapter": "adapter", "privacy": "privacy",
+           "federated": "federated"}  # fmt: skip
+"""Settings of a training that are specs of methods, each with its kind."""
+
+LEARNING = ("distill", "fine-tune")
+"""Steps of a compression that are trainings."""
+
+TRIGGERS = "neural-cleanse"
+"""The study that `scan` knows."""
+
+
+def method(kind: str, /) -> Callable[[str], object]:
+    """What looks up specs of a kind."""
+    return lambda word: known.check(word, kind=kind)
+
+
+def _begins(word: str) -> None:
+    if word != "auto" and not word.startswith("auto:"):
+        named.check_begins(word)
+
+
+def _answerer(word: str) -> None:
+    """A language model, which may be an address."""
+    if not is_endpoint(word):
+        _somewhere(word)
+
+
+def _somewhere(word: str) -> None:
+    """A target of which more kinds are read than bundles: only what is nowhere is refused."""
+    if not is_endpoint(word) and (named.is_onnx(word) or not is_there(word)):
+        named.check_target(word)
+
+
+def _against(word: str) -> None:
+    if word != BEFORE:
+        _answerer(word)
+
+
+def _trace(word: str) -> None:
+    if word not in TRACES:
+        raise unknown("trace", word, TRACES)
+
+
+def _run(word: str) -> None:
+    runs.check_run(Path(word))
+
+
+def _either(*kinds: str) -> Callable[[str], None]:
+    """Specs of the first kind that has the name, else of the last."""
+
+    def look(word: str) -> None:
+        name = Spec.parse(word).name
+        known.check(word, kind=next((k for k in kinds if registry.lookup(name, kind=k)), kinds[-1]))
+
+    return look
+
+
+def _explainer(word: str) -> None:
+    spec = Spec.parse(word)
+    if registry.lookup(spec.name, kind="study"):
+        known.check(spec, kind="study")
+        return
+    args = {key: value for key, value in spec.args.items() if key != "target"}
+    known.check(Spec(spec.name, args, spec.subject), kind="explainer")
+
+
+def _scanner(word: str) -> None:
+    found = registry.lookup(Spec.parse(word).name, kind="study")
+    triggers = bool(found) and found[0][0].name == TRIGGERS
+    known.check(word, kind="study" if triggers else "detector")
+
+
+def _step(word: str) -> None:
+    spec = Spec.parse(word)
+    if spec.name in LEARNING:
+        return
+    if not registry.lookup(spec.name, kind="compressor"):
+        raise unknown(
+            "step", spec.name, [*(card.name for card in registry.methods("compressor")), *LEARNING]
+        )
+
+
+def _sampler(word: str) -> None:
+    for spec in Spec.chain(word):
+        named.check_sampler(spec)
+
+
+def _exporter(word: str) -> None:
+    if word != "peft":
+        known.check(word, kind="exporter")
+
+
+def _found(kind: str) -> Callable[[str], object]:
+    """What looks up a name alone: the arguments are not all the method's own."""
+    return lambda word: registry.find(Spec.parse(word).name, kind=kind)
+
+
+def _source(word: str) -> None:
+    """A raw input: a file that is not there is none, whatever the model reads."""
+    if word != "-" and looks_like_path(word) and not is_there(Path(word).expanduser()):
+        raise no_such_path(word, hint="; a text that is spelt so goes through standard input (-)")
+
+
+CHECKS: dict[str, Callable[[Any], object]] = {
+    "target": named.check_target,
+    "somewhere": _somewhere,
+    "answerer": _answerer,
+    "begins": _begins,
+    "data": named.check_data,
+    "part": part_of,
+    "run": _run,
+    "against": _against,
+    "trace": _trace,
+    "curves": named.check_curves,
+    "optimizer spec": check_optimizer,
+    "explainer or study": _explainer,
+    "purifier or detector": _either("detector", "purifier"),
+    "detector or study": _scanner,
+    "step": _step,
+    "format": _exporter,
+    "sampler of either": _sampler,
+    "device": check_device,
+    "poison by name": _found("poison"),
+    "source": _source,
+}
+"""Those that look at one word after the other."""
+
+
+def _metrics(value: Any, _: Mapping[str, Any]) -> None:
+    from cartograd.apps.cli.evaluate_ import split
+
+    for word in split(tuple(value)):
+        named.check_metric(word)
+
+
+def _limits(value: Any, _: Mapping[str, Any]) -> None:
+    from cartograd.apps.cli.gates import limit
+
+    for word in value:
+        named.check_metric(limit(word)[0])
+
+
+def _resumed(value: Any, given: Mapping[str, Any]) -> None:
+    named.resumed(value, given.get("folder"), None)
+
+
+def _settings(value: Sequence[str], given: Mapping[str, Any]) -> None:
+    """The settings of a training: names, types, ranges, and the methods that they name."""
+    if given.get("model") == "auto":
+        return
+    said = settings.parsed(value)
+    found = settings.merged(None, said)
+    for key in said:
+        word = found[key].value if key in found else None
+        if not isinstance(word, str | Spec):
+            continue
+        if key in METHODS:
+            known.check(word, kind=METHODS[key])
+        elif key == "augment":
+            for spec in Spec.chain(str(word)):
+                known.check(spec, kind="augmentation")
+        elif key == "optimizer":
+            check_optimizer(word)
+
+
+def _config(value: Path, _: Mapping[str, Any]) -> None:
+    settings.merged(value, {})
+
+
+def _two_runs(value: Sequence[str], given: Mapping[str, Any]) -> None:
+    """Two runs to compare; groups are looked up by what compares groups."""
+    if len(value) != 2 or given.get("margin"):
+        return
+    for word in value:
+        path = Path(word)
+        if not has_magic(word) and not (path.is_dir() and not runs.is_run(path)):
+            runs.check_run(path)
+
+
+def _traced(value: str, given: Mapping[str, Any]) -> None:
+    """What a trace looks at: the spec of a model, or one that was trained."""
+    if given.get("what") == "field":
+        known.check(value, kind="model")
+    elif given.get("what") in LOOKS:
+        named.check_target(value)
+
+
+def _shown(value: str, given: Mapping[str, Any]) -> None:
+    """What `show` draws besides methods, which it looks up itself."""
+    spec = given.get("spec")
+    if value == "augment" and spec:
+        for one in Spec.chain(spec):
+            known.check(one, kind="augmentation")
+    place = spec if value == "generate" else given.get("data")
+    if place and value in ("generate", "neighbours"):
+        named.check_target(place)
+    elif place and value == "augment":
+        named.check_data(place)
+
+
+WHOLE: dict[str, Callable[[Any, Mapping[str, Any]], None]] = {
+    "metrics": _metrics,
+    "limits": _limits,
+    "resumed": _resumed,
+    "settings": _settings,
+    "config": _config,
+    "two runs": _two_runs,
+    "traced": _traced,
+    "shown": _shown,
+}
+"""Those that look at all words at once, beside the other arguments."""
