@@ -5,15 +5,18 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 TORCH := $(shell grep '^torch==' constraints.txt)
 VISION := $(shell grep -E '^(torchvision|timm)==' constraints.txt)
 # Processes of one thread; in the tests' two, every call is checked against its shape annotations.
+# They are forked from one that has collected the tests, where the system lets a program be forked
+# that has loaded what it computes with: macOS does not, nor does a GPU's driver.
 ALONE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
-PYTEST := $(ALONE) -n 2 --dist worksteal
+APART := $(ALONE) -n 2 --dist worksteal
+PYTEST := $(if $(filter Darwin,$(shell uname)),$(APART),$(ALONE) --processes 2)
 TYPED := "--jaxtyping-packages=cartograd,beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
 # The files with a test that does without that check; the others need not be imported again.
-UNTYPED = $(shell grep -rlE 'mark\.(compile|untyped)' tests --include='test_*.py')
+UNTYPED = $(sort $(shell grep -rlE 'mark\.(compile|untyped)' tests --include='test_*.py'))
 
 # `tests` is a folder as well.
-.PHONY: help tour test tests gpu room hard check lint types style imports spelling doctests house acceptance \
-  claims bench golden clean
+.PHONY: help tour test beside tests typed untyped gpu room hard check lint types style imports spelling \
+  doctests house acceptance claims bench golden clean
 .DEFAULT_GOAL := help
 
 # What follows ## is shown: what a target does, and how long it takes on two cores once set up.
@@ -24,18 +27,26 @@ help:  ## show this list (at once)
 tour: .venv/installed  ## the whole life of a model on real data (seconds)
 	@$(BIN)/cartograd tour
 
-# The types are one long process: beside the tests it takes the moments in which one of them waits.
+# The typed tests take longest, and wait for programs now and then: all else runs beside them, one
+# after the other, so that no processor stands idle; what each says is kept together.
 test: .venv/tested  ## every check and every test; what CI runs (minutes)
-	@$(MAKE) --no-print-directory -j 2 -O style imports spelling doctests
-	@$(MAKE) --no-print-directory -j 2 types tests
+	@$(MAKE) --no-print-directory -j 2 -O style imports spelling
+	@$(MAKE) --no-print-directory -j 2 typed beside
 
-tests: .venv/tested
+beside:
+	@$(MAKE) --no-print-directory -O types doctests untyped
+
+tests: typed untyped
+
+typed: .venv/tested
 	CARTOGRAD_ALL_ORACLES=1 $(PYTEST) tests -m "not (compile or untyped)" $(TYPED)
+
+untyped: .venv/tested
 	CARTOGRAD_ALL_ORACLES=1 $(PYTEST) $(UNTYPED) -m "compile or untyped"
 
 # On a machine with one; each command there starts a process, so that they overlap.
 gpu: .venv/tested  ## what only a GPU can show (minutes, on a machine with one)
-	CARTOGRAD_GPU=1 $(PYTEST) tests/gpu
+	CARTOGRAD_GPU=1 $(APART) tests/gpu
 
 # One process: a small room is done before a second one would have imported torch.
 room: .venv/tested  ## the tests of one room: make room ROOM=core (that one: 15 seconds)

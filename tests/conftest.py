@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests import shapes
+from tests import processes, shapes
 from tests.slowest import Slowest
 
 # Programs that tests start are kept off the network by a proxy that nobody serves.
@@ -110,8 +110,14 @@ def _guarded_resolve(host: Any, *args: Any, **kwargs: Any) -> Any:
     return _resolve(host, *args, **kwargs)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    processes.add_option(parser)
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    config.pluginmanager.register(Slowest(config))
+    config.pluginmanager.register(Slowest(config), "slowest")
+    if config.option.processes:
+        config.pluginmanager.register(processes.Processes(config.option.processes))
     torch.set_num_threads(1)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background of a shell
         signal.signal(signal.SIGINT, signal.default_int_handler)

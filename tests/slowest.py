@@ -58,13 +58,20 @@ class Slowest:
     def pytest_sessionfinish(self) -> None:
         """No wrapper: xdist's own, which sends the output, has to come after it."""
         if hasattr(self.config, "workeroutput"):
-            self.config.workeroutput["processor"] = dict(self.files), used()
+            self.config.workeroutput["processor"] = self.told()
+
+    def told(self) -> tuple[dict[str, float], float]:
+        """What a worker tells at its end: of each file, and in all."""
+        return dict(self.files), used()
+
+    def add(self, files: dict[str, float], whole: float) -> None:
+        """Count what a worker has told."""
+        self.files.update(files)
+        self.whole += whole
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        files, whole = getattr(node, "workeroutput", {}).get("processor", ({}, 0.0))
-        self.files.update(files)
-        self.whole += whole
+        self.add(*getattr(node, "workeroutput", {}).get("processor", ({}, 0.0)))
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if hasattr(self.config, "workeroutput") or not self.files:
@@ -72,6 +79,6 @@ class Slowest:
         terminalreporter.section("slowest files, in processor seconds")
         for file, seconds in self.files.most_common(LINES):
             terminalreporter.write_line(f"{seconds:8.1f}  {file}")
-        # Under xdist the workers' times are among those of the children as well.
+        # The workers' times are among those of the children as well.
         whole = self.whole + sum(os.times()[:2]) if self.whole else used()
         terminalreporter.write_line(f"{whole:8.1f}  in all")

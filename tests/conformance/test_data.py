@@ -26,9 +26,17 @@ def maker(folder):
     return make
 
 
-@pytest.fixture
-def made(tmp_path):
-    return maker(tmp_path)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Each card's dataset, built once for all checks that only look at it."""
+    found = {}
+
+    def make(card):
+        if card.name not in found:
+            found[card.name] = maker(tmp_path_factory.mktemp("data"))(card)
+        return found[card.name]
+
+    return make
 
 
 def whole(split):
@@ -130,9 +138,10 @@ def test_every_class_is_trained_on(card, made):
 
 
 @over("data")
-def test_repeats_and_leaves_the_global_generator_alone(card, made):
+def test_repeats_and_leaves_the_global_generator_alone(card, tmp_path):
+    make = maker(tmp_path)
     with global_state_untouched():
-        one, two = made(card), made(card)
+        one, two = make(card), make(card)
     for part in PARTS:
         first, second = whole(getattr(one, part)), whole(getattr(two, part))
         assert torch.equal(first.inputs, second.inputs)
