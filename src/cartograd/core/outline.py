@@ -40,7 +40,7 @@ def outlined(
     Raises:
         UsageError: it cannot be made, or not of what is in the file.
     """
-    _check_sizes(spec, tensors, source)
+    check_sizes(spec, tensors, source)
     try:
         with torch.device("meta"), SkipInit(zero=False):  # drawing there would import a compiler
             return build(spec, kind="model", signature=signature)
@@ -50,17 +50,26 @@ def outlined(
         raise UsageError(f"{source} asks for impossible sizes: {first_line(error)}") from error
 
 
-def _check_sizes(spec: Spec, tensors: Mapping[str, Tensor], source: str) -> None:
+def check_sizes(spec: Spec, tensors: Mapping[str, Tensor], source: str, /) -> None:
     """Refuse sizes that the file cannot have, before anything is built: a depth of 10^9 takes long.
 
+    Args:
+        spec: how the model is made.
+        tensors: those of the file, which hold its weights.
+        source: what to call the file in an error.
+
     Raises:
-        UsageError: there are more blocks than tensors, or more features than numbers.
+        UsageError: there are more blocks than tensors, more features than numbers, or more experts
+            than rows in any tensor.
     """
     numbers = sum(tensor.numel() for tensor in tensors.values())
-    most = {"depth": max(len(tensors), LEVELS)} | dict.fromkeys(WITHIN, max(numbers, HARMLESS))
+    rows = max((tensor.shape[0] for tensor in tensors.values() if tensor.ndim), default=0)
+    most = {"depth": max(len(tensors), LEVELS), "experts": rows} | dict.fromkeys(
+        WITHIN, max(numbers, HARMLESS)
+    )
     for key, value in spec.args.items():
         if isinstance(value, Spec) or key == "decoder":
-            _check_sizes(Spec.parse(value), tensors, source)
+            check_sizes(Spec.parse(value), tensors, source)
         if key in most and isinstance(value, int) and value > most[key]:
             raise UsageError(
                 f"{source} asks for {key}={value}, and there are {len(tensors)} tensors with "

@@ -277,6 +277,7 @@ def test_predict_says_the_next_token(tmp_path):
         ({"family": "falcon"}, r"unknown architecture in .*toy\.gguf: 'falcon'"),
         ({"embedding_length": None}, "its header lacks llama.embedding_length"),
         ({"expert_count": 8}, "its header lacks llama.expert_used_count"),
+        ({"expert_count": 10**9, "expert_used_count": 2}, "asks for experts=1000000000, and there"),
         ({"skip": ["blk.1.ffn_up.weight"]}, "lacks 'blocks.1.feed_forward.up.weight'"),
         ({"feed_forward_length": 96}, r"'blk.0.ffn_gate.weight' becomes .* expects shape \(96, 32"),
         ({"more": [("blk.0.new", np.ones(3, np.float32))]}, r"nothing is known of 'blk.0.new'"),

@@ -3,6 +3,7 @@
 import json
 import random
 import warnings
+from functools import cache
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.architectures.pretrained.published_folders import change, write
 VALUES = (None, True, 0, -1, 10**18, 1.5, "", "x", [], ["x"], [1], {}, {"x": 1}, [[]], "\ud800")
 """What a value may become."""
 
-KINDS = ("bert", "llama classes", "t5", "vit", "gpt2", "bart classes")
+KINDS = ("bert", "llama classes", "t5", "vit", "gpt2", "bart classes", "gpt_oss")
 JSON = (
     "config.json", "tokenizer_config.json", "tokenizer.json", "generation_config.json",
     "preprocessor_config.json",
@@ -23,21 +24,43 @@ MUTATIONS = 40
 """Of each kind's JSON files together."""
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def folder(request, tmp_path_factory):
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """A folder of each kind that is whole."""
+
+    @cache
+    def folder(kind):
+        made = write(kind, tmp_path_factory.mktemp("fuzz"))
+        if (made / "tokenizer.json").is_file():
+            told = [{"name": "default", "template": "a"}]
+            change(made, "tokenizer_config.json", chat_template=told)
+        return made
+
+    return folder
+
+
+@pytest.fixture(params=KINDS)
+def folder(request, folders):
     """A folder that is whole."""
-    made = write(request.param, tmp_path_factory.mktemp("fuzz"))
-    if (made / "tokenizer.json").is_file():
-        change(made, "tokenizer_config.json", chat_template=[{"name": "default", "template": "a"}])
-    return made
+    return folders(request.param)
 
 
 @pytest.fixture
 def copy(folder, tmp_path):
     """A copy that may be damaged."""
+    return copied(folder, tmp_path)
+
+
+@pytest.fixture
+def one(folders, tmp_path):
+    """A copy of one kind, where its files are damaged in a way that no family has a part in."""
+    return copied(folders("bert"), tmp_path)
+
+
+def copied(folder, into):
     for file in folder.iterdir():
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-    return tmp_path
+        (into / file.name).write_bytes(file.read_bytes())
+    return into
 
 
 def read(folder):
@@ -100,11 +123,9 @@ def test_bytes_that_are_cut_or_changed(folder, copy):
 
 
 @pytest.mark.parametrize("kind", [{}, {"x": 1}, [], 5, None, True])
-def test_a_kind_of_rotary_positions_that_is_none(copy, kind):
-    said = json.loads((copy / "config.json").read_text())
-    if said["model_type"] != "llama":
-        pytest.skip("it turns no positions")
-    told = read(change(copy, rope_parameters={"rope_theta": 1e4, "rope_type": kind}))
+def test_a_kind_of_rotary_positions_that_is_none(folders, tmp_path, kind):
+    made = copied(folders("llama classes"), tmp_path)
+    told = read(change(made, rope_parameters={"rope_theta": 1e4, "rope_type": kind}))
     assert "rope_type" in (told or "")
 
 
@@ -117,10 +138,10 @@ def test_a_kind_of_rotary_positions_that_is_none(copy, kind):
         '{"weight_map": {"a": ["model-1.safetensors"]}}',
     ],
 )  # fmt: skip
-def test_an_index_that_is_none(copy, index):
-    (copy / "model.safetensors").rename(copy / "part.safetensors")
-    (copy / "model.safetensors.index.json").write_text(index)
-    assert read(copy)
+def test_an_index_that_is_none(one, index):
+    (one / "model.safetensors").rename(one / "part.safetensors")
+    (one / "model.safetensors.index.json").write_text(index)
+    assert read(one)
 
 
 def header(file, change_):
@@ -141,35 +162,39 @@ def header(file, change_):
         {"aliases": 5}, [], 5, None,
     ],
 )  # fmt: skip
-def test_metadata_of_safetensors(copy, metadata):
-    header(copy / "model.safetensors", lambda said: said.update(__metadata__=metadata))
-    told = read(copy)
+def test_metadata_of_safetensors(one, metadata):
+    header(one / "model.safetensors", lambda said: said.update(__metadata__=metadata))
+    told = read(one)
     assert told or metadata in ({"format": "tf"}, None)
 
 
 @pytest.mark.parametrize(
     "dtype", ["F64", "I64", "BOOL", "F4", "U8", "F8_E4M3", "C64", 5, None, "x"]
 )
-def test_types_of_safetensors(copy, dtype):
+def test_types_of_safetensors(one, dtype):
     def other(said):
         name = max(key for key in said if key != "__metadata__")
         said[name]["dtype"] = dtype
 
-    header(copy / "model.safetensors", other)
-    assert read(copy)
+    header(one / "model.safetensors", other)
+    assert read(one)
 
 
-@pytest.mark.parametrize("key", ["num_hidden_layers", "vocab_size", "hidden_size"])
+SIZES = {
+    "num_hidden_layers": ("n_layer", "num_layers", "encoder_layers"), "vocab_size": (),
+    "hidden_size": ("n_embd", "d_model"), "num_local_experts": ("num_experts",),
+}  # fmt: skip
+"""What a size is called elsewhere."""
+
+
 @pytest.mark.parametrize("value", [10**7, 10**12, 2**63, 10**30])
-def test_sizes_beyond_the_file(copy, key, value):
+def test_sizes_beyond_the_file(copy, value):
     """Refused at once: nothing of this size is ever built."""
-    names = {
-        "num_hidden_layers": ("n_layer", "num_layers", "encoder_layers"),
-        "hidden_size": ("n_embd", "d_model"),
-    }
-    said = json.loads((copy / "config.json").read_text())
-    known = [name for name in (key, *names.get(key, ())) if name in said]
-    if not known:
-        pytest.skip("a picture has no vocabulary")
-    change(copy, **{known[0]: value})
-    assert read(copy)
+    text = (copy / "config.json").read_text()
+    keys = [key for own, others in SIZES.items() for key in (own, *others)]
+    said = [key for key in keys if key in json.loads(text)]
+    assert len(said) > 1
+    for key in said:
+        change(copy, **{key: value})
+        assert read(copy), key
+        (copy / "config.json").write_text(text)

@@ -29,6 +29,7 @@ from cartograd.architectures.transformer.rotary import Rotary
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.key_map import Table, unpaired
+from cartograd.core.outline import check_sizes
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
@@ -76,6 +77,7 @@ def gguf(path: str | Path, /) -> Signed:
     spec, tensors = spec_of(file), file.tensors()
     for name in (FREQUENCIES, *FACTORS.values()):
         tensors.pop(name, None)
+    check_sizes(spec, tensors, str(path))  # a table has a name for each expert
     size = spec.args["vocabulary"]
     text = Port("text", "text", ("t",), "int64", (0, size - 1))
     output = Port("next token", "label", ("t", size), task="next-token")

@@ -51,6 +51,7 @@ from cartograd.architectures.pretrained.sentence_folder import (
 from cartograd.architectures.pretrained.sentence_kin import ENCODERS, sentence_kin
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown
+from cartograd.core.outline import check_sizes
 from cartograd.core.signed import Signed
 from cartograd.data.text.tokenizer import Tokenizer
 from cartograd.data.text.tokens import fit
@@ -141,6 +142,7 @@ def _whole(folder: Path, base: Path, *, pairs: bool = False, prompt: str | None 
     keys: Any = family.KEYS
     try:
         spec, signature = family.spec(config), family.signature(config)
+        check_sizes(spec, tensors, str(folder))  # a table has a name for each expert
         table: Any = keys(config) if callable(keys) else keys
     except KeyError as error:
         raise UsageError(f"{folder / 'config.json'} lacks {error}") from error

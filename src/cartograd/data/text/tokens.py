@@ -74,13 +74,13 @@ def _check_added(described: Any) -> None:
     """
     if not isinstance(described, dict):
         return
-    for inner in described.get("processors") or ():
+    for inner in _listed(described.get("processors")):
         _check_added(inner)
     known = described.get("special_tokens")
     if described.get("type") != "TemplateProcessing" or not isinstance(known, dict):
         return
     for side in ("single", "pair"):
-        for piece in described.get(side) or ():
+        for piece in _listed(described.get(side)):
             token = piece.get("SpecialToken") if isinstance(piece, dict) else None
             name = token.get("id") if isinstance(token, dict) else None
             if isinstance(name, str) and name not in known:
@@ -88,6 +88,11 @@ def _check_added(described: Any) -> None:
                     f"this describes no tokenizer: its template writes {name!r}, which is not "
                     "among its special_tokens"
                 )
+
+
+def _listed(value: Any) -> list[Any]:
+    """A list; of anything else, which the package refuses, none."""
+    return value if isinstance(value, list) else []
 
 
 def library() -> Any:
