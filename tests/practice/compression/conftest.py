@@ -1,9 +1,11 @@
 import pytest
 
 from cartograd.engine.device.c_library import SWITCH, c_library
-from cartograd.practice.compression import few_rows, few_rows_call, quicker
+from cartograd.practice.compression import few_gelu, few_rows, few_rows_call, quicker
 
-CACHES = c_library, few_rows.exact, few_rows_call._call
+CACHES = (
+    c_library, few_rows.exact, few_rows_call._call, few_gelu.exact, few_gelu.taken, few_gelu._call,
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

@@ -165,6 +165,48 @@ def test_integer_kernels_give_what_floats_give(layer, shape):
     assert made(x).is_contiguous()
 
 
+@pytest.mark.law("quantize-static")
+@pytest.mark.parametrize("bits", [8, 4])
+@pytest.mark.parametrize("shape", [(1, 64), (5, 64), (2, 3, 64), (16, 64)])
+def test_a_compiled_product_gives_the_same_whole_numbers(there, bits, shape):
+    """Scales are powers of two, so that nothing but whole numbers counts."""
+    draw, layer = torch.Generator().manual_seed(2), nn.Linear(64, 37)
+    numbers = torch.randint(-127, 128, (37, 64), generator=draw).float()
+    numbers[:, 0], numbers[0] = 127, 127
+    layer.weight.data, layer.bias.data = numbers / 64, torch.arange(37.0)
+    given = layer.weight.detach(), layer.bias.detach()
+    grid = Grid(torch.tensor(0.125), torch.tensor(5.0), 0, 2**bits - 1)
+    of_weight = grid_of(*extents(given[0], each=(0,)), bits=8)
+    made = QuantisedLayer(*given, of_weight=of_weight, of_input=grid)
+    assert (made.few is not None) == there
+    assert made.kernel is None or not there
+    x = torch.randn(shape, generator=draw) * 20  # some are cut off
+    x[..., 1] = 0.0625  # between two numbers: to the even one
+    whole = grid.quantised(x).double() - 5
+    expected = whole @ numbers.double().mT / 8 / 64 + torch.arange(37.0)
+    assert torch.equal(made(x), expected.float())
+    assert torch.equal(made(x), expected.float())  # also where the form was chosen before
+    assert made.form == "integers"
+    assert not made.halved
+    with rebuild.simulated(made):
+        torch.testing.assert_close(made(x), expected.float())
+
+
+def test_a_compiled_product_is_left_to_torch_where_something_else_is_wanted(there):
+    layer, x = whole(nn.Linear(64, 33)), torch.rand(5, 64)
+    expected = layer(x)
+    (grad,) = torch.autograd.grad(layer(x.requires_grad_()).sum(), x)
+    assert grad.abs().sum() > 0
+    x.requires_grad_(requires_grad=False)
+    torch.testing.assert_close(torch.func.vmap(layer)(x[:, None])[:, 0], expected)
+    turned = torch.complex(torch.zeros_like(x), -x).conj().imag  # its sign is not in memory
+    torch.testing.assert_close(layer(turned), expected)
+    torch.testing.assert_close(layer(x.double()), expected)
+    with pytest.raises(RuntimeError):
+        layer(torch.rand(5, 40))
+    assert isinstance(there, bool)
+
+
 def cut_off(numbers, scale, bias, step, zero, to):
     """What a processor without VNNI does: pairs of products are added in 16 bits."""
 

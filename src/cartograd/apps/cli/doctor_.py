@@ -81,6 +81,7 @@ def _kernels() -> list[dict[str, str]]:
     from cartograd.engine.device import device
     from cartograd.practice.compression import (
         fast_weights,
+        few_gelu,
         few_rows,
         group_linear,
         int8_linear,
@@ -96,6 +97,7 @@ def _kernels() -> list[dict[str, str]]:
         dropout.choice(here),
         *map(fast_weights.choice, ("float16", "bf16")),
         *map(few_rows.choice, few_rows.BITS),
+        few_gelu.choice(),
         few_tokens.choice(),
         int8_linear.choice(),
         *map(integer_kernels.choice, (2, 4)),

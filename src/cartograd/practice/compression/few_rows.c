@@ -6,7 +6,8 @@
  * reads at a few places far from each other: processors fetch ahead of each, but not of neighbours.
  *
  *   32 bits   W_ij
- *   8 bits    W_ij = s_i q_ij, |q| <= 127; a row of inputs is r (p - z), p from 0 to 255
+ *   8 bits    W_ij = s_i q_ij, |q| <= 127; a row of inputs is r (p - z), p from 0 to 255; r and z are
+ *             each row's own, or given
  *   4 bits    W_ij = s_ig (q_ij - 8) + o_ig, q from 0 to 15; a group of inputs is r p, |p| <= 127
  *
  * Weights lie in blocks of LANES rows, floats of a column, bytes of 4 columns and four bits of 8: the
@@ -41,6 +42,8 @@ typedef struct {
     int64_t bits, d, d2, group;
     const void *weight, *scale, *offset; /* 8 bits: `offset` is the sum of each row's numbers */
     const float *bias;                   /* or NULL */
+    float step;                          /* 8 bits: of all inputs; 0 where each row has its own */
+    int32_t zero, most;                  /* that stands for zero; the largest */
 } Job;
 
 typedef struct {         /* the inputs, and whole numbers of them */
@@ -186,10 +189,23 @@ INLINE int32_t bits(float x) { int32_t b; memcpy(&b, &x, 4); return b; }
 INLINE float number(int32_t b) { float x; memcpy(&x, &b, 4); return x; }
 INLINE int32_t ordered(int32_t b) { return b ^ ((b >> 31) & 0x7fffffff); } /* as floats are */
 
+/* A row of inputs on a grid; `in` and `job` are not asked here: a byte that is written could be theirs. */
+static void round_all(const float *x, uint8_t *whole, int64_t d, float step, float zero, float most) {
+    for (int64_t j = 0; j < d; j++) {
+        const float p = rintf(x[j] / step + zero);
+        whole[j] = (uint8_t)(int32_t)(p > 0 ? p < most ? p : most : 0);
+    }
+}
+
 static void round_eight(const Job *job, const Inputs *in, int64_t b) {
-    const int64_t d = job->d; /* of its own: a byte that is written could be one of job's */
+    const int64_t d = job->d;
     const float *x = in->x + b * d;
     uint8_t *whole = in->whole + b * d;
+    if (job->step > 0) {
+        round_all(x, whole, d, job->step, (float)job->zero, (float)job->most);
+        in->step[b] = job->step, in->zero[b] = job->zero;
+        return;
+    }
     int32_t low = 0, high = 0; /* zero is in the range; what is no number is beyond all others */
     for (int64_t j = 0; j < d; j++) {
         const int32_t one = ordered(bits(x[j]));
@@ -197,10 +213,7 @@ static void round_eight(const Job *job, const Inputs *in, int64_t b) {
     }
     const float least = number(ordered(low)), range = (number(high) - least) / 255;
     const float step = range < 1e-30f ? 1e-30f : range, zero = -rintf(least / step);
-    for (int64_t j = 0; j < d; j++) {
-        const float p = rintf(x[j] / step + zero);
-        whole[j] = (uint8_t)(int32_t)(p > 0 ? p < 255 ? p : 255 : 0);
-    }
+    round_all(x, whole, d, step, zero, 255);
     in->step[b] = step, in->zero[b] = zero > 0 ? (int32_t)zero : 0;
 }
 

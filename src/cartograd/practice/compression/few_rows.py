@@ -7,6 +7,7 @@ third of the speed that a processor with dot products of bytes allows. So one fi
 (`core.kernels`), and they are quicker than what is there without it (`quicker`).
 
     8 bits   x_j ~ r (p_j - z),  0 <= p <= 255;   y_i = s_i r (sum q p - z sum q) + b_i
+             r and z of each row's own range, or of a grid that is given
     4 bits   x_j ~ r_g p_j,  |p| <= 127;   y_i = sum_g r_g (s_ig sum (q - 8) p + o_ig sum p) + b_i
 
 Weights lie in large pages of memory where the system has them: there are fewer to be looked up.
@@ -31,7 +32,7 @@ from cartograd.core.kernels import Choice, close
 from cartograd.core.wrapped import is_wrapped
 from cartograd.engine.device.c_library import c_library
 from cartograd.practice.compression import few_rows_call
-from cartograd.practice.compression.few_rows_call import COLUMNS, SOURCE, FewRows
+from cartograd.practice.compression.few_rows_call import COLUMNS, SOURCE, FewRows, Steps
 from cartograd.practice.compression.quicker import floats_are
 
 COUNTS = 1, 16
@@ -40,6 +41,9 @@ COUNTS = 1, 16
 BITS = 32, 8, 4
 """Of weights."""
 
+GRIDS = Steps(0.25, 100, 255), Steps(0.5, 0, 15)
+"""Of inputs, that prove a product."""
+
 
 def of_floats(weight: Float[Tensor, "d2 d"], bias: Tensor | None, /) -> FewRows | None:
     """A product with float32 weights; None where there is none on this machine."""
@@ -47,13 +51,14 @@ def of_floats(weight: Float[Tensor, "d2 d"], bias: Tensor | None, /) -> FewRows 
 
 
 def of_eight(
-    numbers: Int[Tensor, "d2 d"], scale: Float[Tensor, " d2"], bias: Tensor | None, /
-) -> FewRows | None:
+    numbers: Int[Tensor, "d2 d"], scale: Float[Tensor, " d2"], bias: Tensor | None, /,
+    grid: Steps | None = None,
+) -> FewRows | None:  # fmt: skip
     """A product with weights of eight bits, a scale for each row; None as there.
 
-    Columns are a multiple of eight.
+    Columns are a multiple of eight. Inputs are rounded to a grid, or each row by its own range.
     """
-    return few_rows_call.eight(numbers, scale, bias) if _fits(numbers, 8) else None
+    return few_rows_call.eight(numbers, scale, bias, grid) if _fits(numbers, 8) else None
 
 
 def of_four(
@@ -85,7 +90,10 @@ def exact(bits: int, /) -> bool:
     draw = torch.Generator().manual_seed(0)
     whole = [(d, d2) for d, d2 in kernels.SHAPES if bits == 32 or d % COLUMNS == 0]
     with torch.inference_mode():
-        return all(_exact(bits, d, d2, draw) for d, d2 in whole)
+        return all(
+            _exact(bits, d, d2, draw) and (bits != 8 or _exact_on_a_grid(d, d2, draw))
+            for d, d2 in whole
+        )
 
 
 def _exact(bits: int, d: int, d2: int, draw: torch.Generator) -> bool:
@@ -111,6 +119,22 @@ def _exact(bits: int, d: int, d2: int, draw: torch.Generator) -> bool:
             x[:, ::8] = 127
         if not close(made(x), x, weight.flatten(1), bias):
             return False
+    return True
+
+
+def _exact_on_a_grid(d: int, d2: int, draw: torch.Generator) -> bool:
+    numbers = torch.randint(-127, 128, (d2, d), generator=draw)
+    numbers[0] = 127
+    bias = torch.randint(-9999, 10000, (d2,), generator=draw).float()
+    scale = 0.5 ** torch.randint(4, (d2,), generator=draw).float()
+    for grid in GRIDS:
+        made = few_rows_call.eight(numbers.to(torch.int8), scale, bias, grid)
+        for n in kernels.ROWS:
+            whole = torch.randint(-20, grid.most + 20, (n, d), generator=draw)  # some are cut off
+            x = (whole - grid.zero) * grid.step
+            within = (whole.clamp(0, grid.most) - grid.zero) * grid.step
+            if not close(made(x), within, numbers * scale[:, None], bias):
+                return False
     return True
 
 

@@ -3,7 +3,7 @@
 import ctypes
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int, Shaped, UInt8
@@ -22,7 +22,23 @@ class _Job(ctypes.Structure):
     _fields_ = (
         *((name, ctypes.c_int64) for name in ("bits", "d", "d2", "group")),
         *((name, ctypes.c_void_p) for name in ("weight", "scale", "offset", "bias")),
+        ("step", ctypes.c_float),
+        *((name, ctypes.c_int32) for name in ("zero", "most")),
     )
+
+
+class Steps(NamedTuple):
+    """The grid of all inputs: numbers from 0.
+
+    Attributes:
+        step: between neighbours.
+        zero: the number that stands for zero.
+        most: the largest.
+    """
+
+    step: float
+    zero: int
+    most: int
 
 
 class FewRows:
@@ -36,17 +52,19 @@ class FewRows:
         offset: the sums of the rows' numbers (8 bits), or what is added to groups (4 bits).
         bias: added, or None.
         group: neighbours with one scale (4 bits).
+        grid: of the inputs (8 bits); None rounds each row by its own range.
     """
 
     def __init__(
         self, bits: int, weight: Tensor, shape: tuple[int, int], /, *, scale: Tensor | None = None,
         offset: Tensor | None = None, bias: Tensor | None = None, group: int = 1,
+        grid: Steps | None = None,
     ):  # fmt: skip
         more = None if bias is None else filled(bias.detach().float())
         given = (weight, scale, offset, more)
         parts = [None if part is None else in_large_pages(part).contiguous() for part in given]
         self.kept, (self.d2, self.d) = parts, shape
-        self.job = _Job(bits, self.d, self.d2, group, *map(_place, parts))
+        self.job = _Job(bits, self.d, self.d2, group, *map(_place, parts), *(grid or (0.0, 0, 0)))
         self.at, self.call = ctypes.addressof(self.job), _call()
 
     def __call__(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n d2"]:
@@ -86,13 +104,14 @@ def floats(weight: Float[Tensor, "d2 d"], bias: Tensor | None, /) -> FewRows:
 
 
 def eight(
-    numbers: Int[Tensor, "d2 d"], scale: Float[Tensor, " d2"], bias: Tensor | None, /
-) -> FewRows:
-    """A product with weights of eight bits, a scale for each row."""
+    numbers: Int[Tensor, "d2 d"], scale: Float[Tensor, " d2"], bias: Tensor | None, /,
+    grid: Steps | None = None,
+) -> FewRows:  # fmt: skip
+    """A product with weights of eight bits, a scale for each row; on a grid of inputs, or each."""
     sums = numbers.sum(1, dtype=torch.int32)
     return FewRows(
         8, blocks(numbers, 4), _shape(numbers), scale=filled(scale.float()), offset=filled(sums),
-        bias=bias,
+        bias=bias, grid=grid,
     )  # fmt: skip
 
 

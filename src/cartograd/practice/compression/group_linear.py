@@ -28,6 +28,7 @@ from cartograd.practice.compression.biases import stacked_bias
 from cartograd.practice.compression.few_rows import FewRows
 from cartograd.practice.compression.grid import Grid, extents, grid_of, in_groups
 from cartograd.practice.compression.one_row import one_row
+from cartograd.practice.compression.own_type import keeping, type_after
 
 FEW = 256
 """Rows up to which torch's product with packed weights is taken; sooner done than floats of them"""
@@ -80,6 +81,7 @@ class GroupLinear(nn.Module):
     """
 
     simulates = False
+    dtype = torch.float32
     numbers: Tensor
     scale: Tensor
     offset: Tensor
@@ -139,8 +141,8 @@ class GroupLinear(nn.Module):
         return few if few_rows.quicker(name, usual, few) else None
 
     def forward(self, x: Float[Tensor, "... d"]) -> Float[Tensor, "... d2"]:
-        """The product, in float32."""
-        if self.one is not None and not self.simulates:
+        """The product, in float32, or in the type that the model was given."""
+        if self.one is not None and not self.simulates and self.dtype is torch.float32:
             if self.few is None and one_row(x):
                 return self.one(x)
             if self.few is not None and few_rows.readable(x, self.in_features):
@@ -156,7 +158,13 @@ class GroupLinear(nn.Module):
         else:
             y = _multiplied(rows, packed, self.group)
             y = y if self.bias is None else y + self.bias
-        return y.view(*x.shape[:-1], self.out_features)
+        return y.view(*x.shape[:-1], self.out_features).to(self.dtype)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "GroupLinear":
+        """Answers are of the type that is asked for; what is kept stays as it is."""
+        self.dtype = type_after(fn, self.dtype)
+        super()._apply(keeping(fn), recurse)
+        return self
 
     def single(self) -> Callable[[Tensor, Tensor], object] | None:
         """The shorter way of a single row (`core.inference.SingleRow`)."""

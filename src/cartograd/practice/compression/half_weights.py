@@ -28,6 +28,7 @@ True
 """
 
 import copy
+from collections.abc import Callable
 from functools import cache
 from typing import Any, Literal
 
@@ -42,6 +43,7 @@ from cartograd.core.protocols import Batches
 from cartograd.practice.compression.fast_weights import exact
 from cartograd.practice.compression.folding import roundable
 from cartograd.practice.compression.integer_kernels import geometry_of, in_floats
+from cartograd.practice.compression.own_type import keeping, type_after
 
 CARD = Card(
     name="half-weights",
@@ -113,6 +115,7 @@ class HalfLayer(nn.Module):
     """
 
     simulates = False
+    dtype = torch.float32
     numbers: Tensor
     bias: Tensor | None
 
@@ -135,10 +138,12 @@ class HalfLayer(nn.Module):
         return self.numbers.float()
 
     def forward(self, x: Shaped[Tensor, "..."]) -> Float[Tensor, "..."]:
-        """What the layer computes, in float32."""
+        """What the layer computes, in float32, or in the type that the model was given."""
         if self.looks_up:
-            return F.embedding(x, self.numbers).float()
-        x = x.float()
+            return F.embedding(x, self.numbers).to(self.dtype)
+        return self._answered(x.float()).to(self.dtype)
+
+    def _answered(self, x: Tensor) -> Tensor:
         if self.geometry.around:
             x = F.pad(x, self.geometry.around, self.geometry.mode)
         if self.numbers.dtype == torch.bfloat16 and x.device.type == "cpu" and multiplies():
@@ -147,6 +152,12 @@ class HalfLayer(nn.Module):
                 rounded = x.to(torch.bfloat16)
                 return in_floats(rounded, self.numbers, bias, self.geometry).float()
         return in_floats(x, self.weight, self.bias, self.geometry)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "HalfLayer":
+        """Answers are of the type that is asked for; what is kept stays as it is."""
+        self.dtype = type_after(fn, self.dtype)
+        super()._apply(keeping(fn), recurse)
+        return self
 
     def rounding(self) -> float:
         """The coarsest step to which a machine may round inputs, as a share of the largest."""

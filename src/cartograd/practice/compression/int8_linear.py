@@ -25,6 +25,7 @@ from cartograd.practice.compression import few_rows
 from cartograd.practice.compression.biases import stacked_bias
 from cartograd.practice.compression.few_rows import FewRows
 from cartograd.practice.compression.one_row import one_row
+from cartograd.practice.compression.own_type import keeping, type_after
 from cartograd.practice.compression.quicker import WEIGHTS, floats_are
 
 PART = 4096
@@ -52,6 +53,7 @@ class Int8Linear(nn.Module):
     """
 
     simulates = False
+    dtype = torch.float32
     numbers: Tensor
     scale: Tensor
     bias: Tensor | None
@@ -109,8 +111,8 @@ class Int8Linear(nn.Module):
         return whole
 
     def forward(self, x: Float[Tensor, "... d"]) -> Float[Tensor, "... d2"]:
-        """The product, in float32."""
-        if self.one is not None and not self.simulates:
+        """The product, in float32, or in the type that the model was given."""
+        if self.one is not None and not self.simulates and self.dtype is torch.float32:
             if self.few is None and one_row(x):
                 return self.one(x)
             if self.few is not None and few_rows.readable(x, self.in_features):
@@ -122,13 +124,19 @@ class Int8Linear(nn.Module):
         if plain or sloped or rows.device.type != "cpu" or not len(rows):
             y = F.linear(rows.float(), self.floats(), self.bias)
         elif self.whole is not None:
-            return F.linear(x.float(), self.whole, self.bias)
+            return F.linear(x.float(), self.whole, self.bias).to(self.dtype)
         elif self.few is not None:
             own = few_rows.readable(rows, self.in_features)
             y = self.few(rows) if own else F.linear(rows.float(), self.floats(), self.bias)
         else:
             y = _multiplied(rows.float(), self.packed, self.sums, self.bias, self.bits)
-        return y.view(*x.shape[:-1], self.out_features)
+        return y.view(*x.shape[:-1], self.out_features).to(self.dtype)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Int8Linear":
+        """Answers are of the type that is asked for; what is kept stays as it is."""
+        self.dtype = type_after(fn, self.dtype)
+        super()._apply(keeping(fn), recurse)
+        return self
 
     def single(self) -> Callable[[Tensor, Tensor], object] | None:
         """The shorter way of a single row (`core.inference.SingleRow`)."""
@@ -136,12 +144,8 @@ class Int8Linear(nn.Module):
             return None
         if self.few is not None:
             return self.several()
-        kernel, packed, seven = (
-            torch.ops.quantized.linear_dynamic.default,
-            self.packed,
-            self.bits == 7,
-        )
-        bias = self.bias
+        kernel, packed = torch.ops.quantized.linear_dynamic.default, self.packed
+        seven, bias = self.bits == 7, self.bias
         if bias is None:
             return lambda x, y: y.copy_(kernel(x, packed, seven))
         return lambda x, y: torch.add(kernel(x, packed, seven), bias, out=y)

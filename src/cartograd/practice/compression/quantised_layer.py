@@ -1,12 +1,14 @@
 """A linear layer or convolution whose inputs and weights are whole numbers on grids.
 
 What it is, is data: the numbers, and the scale and zero of both grids. How it is computed is the
-machine's affair: by an integer kernel that was proved here (`integer_kernels`), or in floats of
+machine's affair: by a compiled product of whole numbers (`few_rows`; of linear layers, where it is
+quicker) or an integer kernel of torch's (`integer_kernels`), either proved here, or in floats of
 the same rounded numbers, which is the same but for the order of sums: where these are quicker
 (`quicker`), and where a gradient is wanted. Written as ONNX it is a pair of QuantizeLinear and
 DequantizeLinear before a float layer, which is how other runtimes take a quantised layer.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -15,6 +17,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from cartograd.core.wrapped import is_wrapped
+from cartograd.practice.compression import few_rows
+from cartograd.practice.compression.few_rows_call import FewRows, Steps
 from cartograd.practice.compression.grid import Grid, levels
 from cartograd.practice.compression.integer_kernels import (
     Geometry,
@@ -23,6 +27,7 @@ from cartograd.practice.compression.integer_kernels import (
     input_bits,
     kernel,
 )
+from cartograd.practice.compression.own_type import keeping, type_after
 from cartograd.practice.compression.quicker import WEIGHTS, batch, floats_are
 
 OPSET = 19
@@ -41,6 +46,7 @@ class QuantisedLayer(nn.Module):
     """
 
     simulates = False
+    dtype = torch.float32
     numbers: Tensor
     scale: Tensor
     bias: Tensor | None
@@ -64,17 +70,38 @@ class QuantisedLayer(nn.Module):
 
     def _pack(self) -> None:
         """Choose the kernel, and the grid that it needs."""
-        bits = input_bits(self.numbers.ndim) if self.numbers.device.type == "cpu" else 0
-        self.halved = bits == 7 and self.high > levels(7, symmetric=False)[1]
+        here = self.numbers.device.type == "cpu"
+        bits = input_bits(self.numbers.ndim) if here else 0
+        wide = self.high > levels(7, symmetric=False)[1]
         self.kernel: Kernel | None = None
         self.whole: Tensor | None = None
         self.chosen: dict[tuple[int, ...], str] = {}
-        if bits:
-            grid = self.input_grid
-            self.step, self.zero, self.most = float(grid.scale), int(grid.zero), grid.high
-            self.kernel = kernel(
-                self.numbers, self.scale, self.bias, self.step, self.zero, self.geometry
-            )
+        self.few = self._compiled(bits, wide=wide) if here and self.numbers.ndim == 2 else None
+        self.halved = self.few is None and bits == 7 and wide
+        if not here:
+            return
+        grid = self.input_grid
+        self.step, self.zero, self.most = float(grid.scale), int(grid.zero), grid.high
+        if bits and self.few is None:
+            self.kernel = self._kernel(self.step, self.zero)
+
+    def _kernel(self, step: float, zero: int) -> Kernel:
+        return kernel(self.numbers, self.scale, self.bias, step, zero, self.geometry)
+
+    def _compiled(self, bits: int, *, wide: bool) -> FewRows | None:
+        """A compiled product, if it is quicker than torch's kernel; it needs no smaller grid."""
+        grid = Steps(float(self.input_scale), int(self.input_zero), self.high)
+        few = few_rows.of_eight(self.numbers, self.scale, self.bias, grid)
+        if few is None or not bits:
+            return few
+        most = grid.most // 2 if bits == 7 and wide else grid.most
+        torchs = self._kernel(grid.step, grid.zero)
+
+        def usual(x: Tensor) -> Tensor:
+            whole = x.div(grid.step).add_(grid.zero).round_().clamp_(0, most)
+            return torchs(whole.to(torch.uint8))
+
+        return few if few_rows.quicker("int8, one grid", usual, few) else None
 
     @property
     def input_grid(self) -> Grid:
@@ -91,20 +118,41 @@ class QuantisedLayer(nn.Module):
 
     def forward(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """What the layer computes of the rounded inputs, in float32."""
-        x = x.float()
+        if self.few is not None and self.follows(x.shape) and self._readable(x):
+            return self.few(x)
+        y = self._answered(x.float())
+        return y if self.dtype == torch.float32 else y.to(self.dtype)
+
+    def _answered(self, x: Tensor) -> Tensor:
         if self.geometry.around:
             x = F.pad(x, self.geometry.around, self.geometry.mode)
-        if self.kernel is not None and not self.simulates and self._fits(x):
+        if self._fits(x):
             form = self.chosen.get(x.shape) or self._choose(x)
             return self._floats(x) if form == "floats" else self._integers(x)
         if torch.onnx.is_in_onnx_export():
             return self._as_onnx(x)
         return in_floats(self.input_grid.nearest(x), self.weight, self.bias, self.geometry)
 
+    def follows(self, shape: tuple[int, ...], /) -> bool:
+        """Whether the compiled product is what computes inputs of this shape."""
+        plain = self.few is not None and self.dtype == torch.float32 and not self.simulates
+        return plain and self.chosen.get(shape) == "integers"
+
+    def _readable(self, rows: Tensor) -> bool:
+        return few_rows.readable(rows, self.numbers.shape[1])
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "QuantisedLayer":
+        """Answers are of the type that is asked for; what is kept stays as it is."""
+        self.dtype = type_after(fn, self.dtype)
+        super()._apply(keeping(fn), recurse)
+        return self
+
     def _rounded(self, x: Tensor) -> Tensor:
         return x.div(self.step).add_(self.zero).round_().clamp_(0, self.most)
 
     def _integers(self, x: Tensor) -> Tensor:
+        if self.few is not None:
+            return self.few(x.reshape(-1, x.shape[-1])).view(*x.shape[:-1], len(self.numbers))
         assert self.kernel is not None
         whole = self._rounded(x).to(torch.uint8)
         if self.numbers.ndim == 2:
@@ -140,15 +188,18 @@ class QuantisedLayer(nn.Module):
         return self.chosen[x.shape]
 
     def _fits(self, x: Tensor) -> bool:
-        """Whether the kernel takes this: it has no gradient, and no form in a graph."""
+        """Whether a kernel takes this: it has no gradient, and no form in a graph."""
         return (
-            (self.numbers.ndim == 2 or x.ndim == self.numbers.ndim)
+            (self.kernel is not None or self.few is not None)
+            and not self.simulates
+            and (self.numbers.ndim == 2 or x.ndim == self.numbers.ndim)
             and x.device.type == "cpu"
             and x.numel() > 0
             and not (torch.is_grad_enabled() and x.requires_grad)
             and not torch.compiler.is_compiling()
             and type(x) is Tensor
             and not is_wrapped(x)
+            and (self.few is None or self._readable(x.reshape(-1, x.shape[-1])))
         )
 
     def _as_onnx(self, x: Tensor) -> Tensor:

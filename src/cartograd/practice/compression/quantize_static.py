@@ -48,6 +48,7 @@ from cartograd.core.protocols import Batches
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.practice.compression.calibration import Inputs, calibration, first, histograms, means
+from cartograd.practice.compression.few_chain import chained
 from cartograd.practice.compression.folding import Layer, folded, roundable
 from cartograd.practice.compression.grid import Grid
 from cartograd.practice.compression.integer_kernels import Geometry, geometry_of
@@ -118,7 +119,7 @@ def quantize_static(
         )
         for name, part in parts.items()
     }  # fmt: skip
-    return answering(replaced(made, layers, new), inputs)
+    return answering(chained(replaced(made, layers, new)), inputs)
 
 
 def _as_taught(model: nn.Module, taught: Sequence[SteppedLayer], bits: int) -> nn.Module:
@@ -131,7 +132,9 @@ def _as_taught(model: nn.Module, taught: Sequence[SteppedLayer], bits: int) -> n
         )
     made = copy.deepcopy(model)
     names = {name: part for name, part in made.named_modules() if isinstance(part, SteppedLayer)}
-    made = replaced(made, names, {name: part.rounded() for name, part in names.items()})
+    made = chained(
+        replaced(made, names, {name: part.rounded() for name, part in names.items()})
+    )
     if isinstance(made, Signed) and made.spec is not None and "model" in made.spec.args:
         made.spec = Spec("quantize-static", {"bits": bits, "model": made.spec.args["model"]})
     return made
