@@ -1,8 +1,11 @@
 """Every explainer and attack looks at a model, and leaves it as it found it."""
 
+import copy
+
 import torch
 
 from cartograd.core.build import build, hyperparameters
+from cartograd.core.errors import UsageError
 from tests.conformance.support import global_state_untouched, looked_at, over, untouched
 
 
@@ -54,10 +57,22 @@ def test_repeats_and_leaves_the_global_generator_alone(card):
 
 @over("explainer", "attack")
 def test_works_under_no_grad_and_inference_mode(card):
+    """Also of what was made in inference mode: a model of such weights is refused if need be."""
     model, x, y = looked_at(card)
     expected = look(card, model, x, y)
     with torch.no_grad():
         torch.testing.assert_close(look(card, model, x, y), expected)
+    with torch.inference_mode():
+        made = x.clone(), y.clone()
+        torch.testing.assert_close(look(card, model, *made), expected)
+        copied = copy.deepcopy(model)
+    torch.testing.assert_close(look(card, model, *made), expected)
+    try:
+        found = look(card, copied, x, y)
+    except UsageError as error:
+        assert "inference_mode" in str(error)  # noqa: PT017
+    else:
+        torch.testing.assert_close(found, expected)
 
 
 @over("explainer", "attack")

@@ -40,7 +40,8 @@ def tried(
     letters = any(isinstance(dim, str) for port in signature.inputs for dim in port.dims)
     with evaluating(model), torch.no_grad():
         for free in FREE if letters else FREE[:1]:
-            examples = tuple(example(port, free).to(device) for port in signature.inputs)
+            with torch.inference_mode(False):  # so that they tell whether they were changed
+                examples = tuple(example(port, free).to(device) for port in signature.inputs)
             try:
                 return examples, model(*examples)
             except UsageError as error:  # longer than its context

@@ -164,8 +164,7 @@ def check_one(signed: Signed, /) -> None:
     try:
         for key, held in signed.named_buffers(recurse=False):  # the model is where it is
             signed.register_buffer(key, held.to(device), persistent=False)
-        with torch.inference_mode(False):  # there tensors do not tell whether they were changed
-            examples, answer = tried(signed, signature, device)
+        examples, answer = tried(signed, signature, device)
     except UsageError:
         raise
     except Exception as error:  # whatever a foreign module raises

@@ -29,6 +29,7 @@ from torch import Tensor, nn
 
 from cartograd.architectures.mlp import MLP
 from cartograd.core.card import Card
+from cartograd.core.learning import learning
 from cartograd.foundations.activations.relu import derivative as relu_slope
 from cartograd.foundations.activations.relu import relu
 from cartograd.foundations.activations.sigmoid import sigmoid
@@ -100,6 +101,7 @@ class Step:
         return asdict(self) | {"agrees": self.agrees}
 
 
+@learning()
 def trace() -> tuple[Step, ...]:
     """All steps, in the order in which the notes come to them."""
     with torch.random.fork_rng(devices=[]):  # layers draw weights, whether they are used or not

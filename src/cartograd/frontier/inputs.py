@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_leaves
 
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
+from cartograd.core.learning import check_learns, plain
 from cartograd.core.memory import available
 from cartograd.core.signed import signature_if_any
 from cartograd.engine.device.allocator import keep_freed_memory
@@ -27,7 +28,7 @@ def looking(model: nn.Module, x: Tensor, /) -> Iterator[None]:
 
     Raises:
         UsageError: the inputs are whole numbers (there is no gradient), or none at all, or the
-            model takes several.
+            model takes several, or its weights were made in `torch.inference_mode`.
     """
     check_takes(model, x)
     if not x.is_floating_point():
@@ -36,6 +37,7 @@ def looking(model: nn.Module, x: Tensor, /) -> Iterator[None]:
             "tokens (of explainers integrated_gradients or occlusion), or in Python give the part "
             "of the model behind its embedding what it takes"
         )
+    check_learns(model)
     with with_gradients(model):
         yield
 
@@ -135,7 +137,7 @@ def chosen(
     """Each example's own output, by number."""
     if isinstance(target, int):
         return outputs[:, target]
-    return outputs.gather(1, target[:, None])[:, 0]
+    return outputs.gather(1, plain(target)[:, None])[:, 0]
 
 
 def check_classes(target: Int[Tensor, " b1"], outputs: Float[Tensor, "b2 k"], /) -> None:

@@ -111,9 +111,8 @@ def test_what_looks_at_a_part_sees_it(method, compiled):
 def test_gelu_and_what_does_nothing_are_parts_of_a_chain(method, taken, compiled, monkeypatch):
     monkeypatch.setattr(few_gelu, "taken", lambda form: taken and few_gelu.exact(form))
     curves = nn.Sequential(nn.GELU(), nn.Dropout(0.5)), nn.GELU("tanh"), nn.Identity()
-    plain = nn.Sequential(*(
-        one for part in network(*curves) for one in (part if type(part) is nn.Sequential else [part])
-    )).eval()  # fmt: skip
+    each = [part if type(part) is nn.Sequential else [part] for part in network(*curves)]
+    plain = nn.Sequential(*(one for parts in each for one in parts)).eval()
     model, x = rounded(method, plain), torch.randn(3, 24)
     expected = one_by_one(model, x)
     assert torch.equal(model(x), expected)

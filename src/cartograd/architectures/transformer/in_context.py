@@ -36,6 +36,7 @@ from cartograd.architectures.transformer.attention import MultiHeadAttention
 from cartograd.architectures.transformer.block import Block
 from cartograd.architectures.transformer.feed_forward import FeedForward
 from cartograd.core.card import Card
+from cartograd.core.learning import learning
 
 CARD = Card(
     name="in-context-regression",
@@ -173,6 +174,7 @@ def least_squares(
     return torch.stack(found, 1).float()
 
 
+@learning()
 def in_context_regression(
     *,
     features: int = 2,

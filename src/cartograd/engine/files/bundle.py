@@ -169,6 +169,7 @@ def _documents(
     return documents
 
 
+@torch.inference_mode(False)  # weights of that mode would never get a gradient
 def load(path: str | Path, /, *, model: nn.Module | None = None) -> Bundle:
     """Read a bundle, verify every byte, rebuild its model and compare its golden answers.
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
+from cartograd.core.learning import learning, plain
 from cartograd.foundations.activations.layer import Activation
 
 SMOOTH = (nn.ELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh)
@@ -56,8 +57,8 @@ def dead_units(model: nn.Module, x: Float[Tensor, "b ..."], /) -> dict[str, floa
 
 def slopes(module: nn.Module, z: Float[Tensor, "b ..."], /) -> Float[Tensor, "b ..."]:
     """How steep an activation is at each of its inputs."""
-    z = z.detach().requires_grad_()
-    with torch.enable_grad():
+    with learning():
+        z = plain(z.detach()).requires_grad_()
         # On a copy, as a module may write its answer over its input.
         (slope,) = torch.autograd.grad(module.forward(z.clone()).sum(), z)
     return slope

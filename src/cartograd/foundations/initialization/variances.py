@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
+from cartograd.core.learning import learning, plain
 from cartograd.foundations.activations.layer import Activation
 
 
@@ -53,13 +54,14 @@ def variances(model: nn.Module, x: Float[Tensor, "b ..."], /) -> list[Spread]:
 
     handles = [module.register_forward_hook(look) for module in places]
     try:
-        with evaluating(model), torch.enable_grad():
-            answer = model(x.detach().requires_grad_())
+        with evaluating(model), learning(model):
+            answer = model(plain(x.detach()).requires_grad_())
     finally:
         for handle in handles:
             handle.remove()
     noise = torch.randn(answer.shape, generator=torch.Generator().manual_seed(0)).to(answer)
-    gradients = torch.autograd.grad((answer * noise).sum(), [value for _, value in outputs])
+    with learning():
+        gradients = torch.autograd.grad((answer * noise).sum(), [value for _, value in outputs])
     return [
         Spread(name, value.detach().var().item(), gradient.var().item())
         for (name, value), gradient in zip(outputs, gradients, strict=True)

@@ -7,6 +7,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError, unknown
+from cartograd.core.learning import plain
 from cartograd.core.ports import Signature
 from cartograd.core.signed import signature_if_any, statistics
 from cartograd.frontier.inputs import answers, check_classes, check_each
@@ -43,7 +44,7 @@ def given_targets(x: Shaped[Tensor, "b ..."], target: Tensor | int | None, /) ->
     if isinstance(target, int):
         return torch.full((len(x),), target, device=x.device)
     check_each(target, x)
-    return target.to(x.device).long()
+    return plain(target.to(x.device).long())
 
 
 def start_of(

@@ -40,6 +40,7 @@ from torch.nn import functional as F
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown
+from cartograd.core.learning import check_learns
 from cartograd.frontier.explain.baselines import given_targets
 from cartograd.frontier.explain.layers import CONVOLVED, layer_named, listened
 from cartograd.frontier.inputs import (
@@ -106,6 +107,7 @@ def grad_cam(
     rows, parts, last = rows_at_once(x), [], of_steps(model, x)
     size = x.shape[1:-1] if last else x.shape[2:] if x.is_floating_point() else x.shape[1:]
     first = layer is None or isinstance(layer_named(model, layer), CONVOLVED)
+    check_learns(model)
     with with_gradients(model):
         targets = given_targets(x, target)
         for place, part in enumerate(x.split(rows)):

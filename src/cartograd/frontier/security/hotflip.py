@@ -37,6 +37,7 @@ from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
+from cartograd.core.learning import check_learns, plain
 from cartograd.core.signed import Signed, signature_if_any
 from cartograd.frontier.explain.embedded import Embedded
 from cartograd.frontier.inputs import check_each, check_takes, with_gradients
@@ -96,8 +97,9 @@ def hotflip(
             f"an attack changes the class that is answered, but the output "
             f"{signature.output.name!r} has the task {signature.output.task!r}"
         )
+    check_learns(model)
     with with_gradients(model):
-        search = _Search(model, x, y.to(x.device).long(), trials)
+        search = _Search(model, plain(x), plain(y.to(x.device).long()), trials)
         search.note(torch.arange(len(x), device=x.device))
         budget = (share * search.free.sum(1)).floor().long().clamp(min=1)
         while len(rows := search.able(budget).nonzero()[:, 0]):

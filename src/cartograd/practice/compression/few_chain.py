@@ -17,6 +17,7 @@ torch.Size([2, 3])
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -26,7 +27,7 @@ from torch.nn.modules import module as every
 
 from cartograd.architectures.transformer.feed_forward import ACTIVATIONS, FeedForward
 from cartograd.practice.compression import few_gelu, few_rows
-from cartograd.practice.compression.few_gelu import CompiledGELU, Quick
+from cartograd.practice.compression.few_gelu import CompiledGELU, Form, Quick
 from cartograd.practice.compression.few_rows import FewRows
 from cartograd.practice.compression.group_linear import GroupLinear
 from cartograd.practice.compression.int8_linear import Int8Linear
@@ -40,7 +41,10 @@ PARTS = *ROUNDED, *NOTHING, nn.ReLU, nn.GELU
 Curve = Literal["", "relu", "none", "tanh"]
 """What follows a product: nothing, ReLU, or a form of GELU."""
 
-GELUS = {ACTIVATIONS["gelu"][0]: "none", ACTIVATIONS["gelu-tanh"][0]: "tanh"}
+GELUS: dict[Callable[[Tensor], Tensor], Form] = {
+    ACTIVATIONS["gelu"][0]: "none",
+    ACTIVATIONS["gelu-tanh"][0]: "tanh",
+}
 """Those of a Transformer's feed-forward parts."""
 
 
@@ -94,7 +98,7 @@ def _bend(y: Tensor, curve: Curve) -> None:
     elif curve and few_gelu.taken(curve):
         few_gelu.into(y, y, curve)
     elif curve:
-        torch._C._nn.gelu_(y, approximate=curve)
+        torch.ops.aten.gelu_(y, approximate=curve)
 
 
 def _curve(part: nn.Module) -> Curve:

@@ -32,6 +32,7 @@ from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
+from cartograd.core.learning import learning
 from cartograd.core.protocols import Batches
 from cartograd.practice.compression.importance import Scope
 from cartograd.practice.compression.slopes import mean_of, own_loss
@@ -80,6 +81,7 @@ def prune_movement(
     return thinned(model, scores, amount=amount, scope=scope)
 
 
+@learning()
 def movement(model: nn.Module, data: Batches, /, *, steps: int, lr: float) -> dict[str, Tensor]:
     """How far each weight moves away from zero, times its size, over the rate."""
     objective, made = own_loss(copy.deepcopy(model), "prune-movement")

@@ -132,9 +132,7 @@ def _as_taught(model: nn.Module, taught: Sequence[SteppedLayer], bits: int) -> n
         )
     made = copy.deepcopy(model)
     names = {name: part for name, part in made.named_modules() if isinstance(part, SteppedLayer)}
-    made = chained(
-        replaced(made, names, {name: part.rounded() for name, part in names.items()})
-    )
+    made = chained(replaced(made, names, {name: part.rounded() for name, part in names.items()}))
     if isinstance(made, Signed) and made.spec is not None and "model" in made.spec.args:
         made.spec = Spec("quantize-static", {"bits": bits, "model": made.spec.args["model"]})
     return made

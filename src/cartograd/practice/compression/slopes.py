@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
+from cartograd.core.learning import learning
 from cartograd.core.protocols import Batches, Objective
 from cartograd.core.signed import Signed, signature_of
 
@@ -28,11 +29,11 @@ def slopes(model: nn.Module, data: Batches | None, wanted: str, /) -> dict[str, 
     """
     if data is None:
         raise UsageError(f"{wanted} needs examples with their right answers; give data (--data)")
-    objective, made = own_loss(copy.deepcopy(model), wanted)
-    made.eval().requires_grad_(True)
-    weights = dict(made.named_parameters())
-    sums = {name: torch.zeros_like(weight) for name, weight in weights.items()}
-    with torch.enable_grad():
+    with learning():
+        objective, made = own_loss(copy.deepcopy(model), wanted)
+        made.eval().requires_grad_(True)
+        weights = dict(made.named_parameters())
+        sums = {name: torch.zeros_like(weight) for name, weight in weights.items()}
         for batch in islice(data.epoch(0, seed=0), FEW):
             loss = next(iter(objective.losses(batch)))
             found = torch.autograd.grad(

@@ -32,6 +32,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from cartograd.core.learning import learning, plain
+
 Scale = Literal["mean", "square", "log", "log of 1 -"]
 """What of a metric its interval is made of: itself, its square, a logarithm."""
 
@@ -60,8 +62,8 @@ def influence(
         weighed: the metric under a weighting of the examples.
         weights: the weighting at which.
     """
-    weights = weights.detach().double().requires_grad_()
-    with torch.enable_grad():
+    with learning():
+        weights = plain(weights.detach()).double().requires_grad_()
         (slope,) = torch.autograd.grad(weighed(weights).sum(), weights)
     return slope[0]
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError, unknown
+from cartograd.core.learning import check_learns, learning, plain
 from cartograd.core.protocols import Batch, Objective
 from cartograd.engine.inputs.stream import as_batches, as_tuple, moved
 from cartograd.engine.optim.optimizers import for_module
@@ -26,8 +27,10 @@ def twin(objective: Any, /, *, seed: int = 0) -> Iterator[Any]:
             f"{type(objective).__name__} is no objective: it needs `players` and `losses(batch)`; "
             "cartograd.build('classify', model=model) makes one"
         )
+    check_learns(*(one for one in objective.players.values() if isinstance(one, nn.Module)))
     try:
-        made = copy.deepcopy(objective)
+        with torch.inference_mode(False):
+            made = copy.deepcopy(objective)
     except (RuntimeError, TypeError) as error:
         raise UsageError(
             f"{type(objective).__name__} cannot be copied, and a diagnosis works on a copy: {error}"
@@ -40,7 +43,7 @@ def twin(objective: Any, /, *, seed: int = 0) -> Iterator[Any]:
             module.train().zero_grad(set_to_none=True)
     device = device_of(made)
     devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices), torch.enable_grad():
+    with torch.random.fork_rng(devices=devices), learning():
         torch.manual_seed(seed)
         yield made
 
@@ -62,7 +65,7 @@ def gradients(objective: Objective, batch: Batch, /) -> Iterator[tuple[str, Tens
     Raises:
         UsageError: the objective names an unknown player, or its loss depends on no parameter.
     """
-    for loss in objective.losses(batch):
+    for loss in objective.losses(tuple(plain(x) if isinstance(x, Tensor) else x for x in batch)):
         player = objective.players.get(loss.player)
         if player is None:
             raise unknown("player yielded by the objective", loss.player, objective.players)

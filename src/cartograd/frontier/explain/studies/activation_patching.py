@@ -142,7 +142,7 @@ def activation_patching(
         UsageError: all answers are the same, or a layer that does not exist or does not run once.
     """
     check_takes(model, x)
-    with evaluating(model), torch.no_grad():
+    with evaluating(model), torch.inference_mode(False), torch.no_grad():
         said = torch.cat([answers(model, part) for part in x.split(rows_at_once(x))])
         labels = said.argmax(1)
         if said.shape[1] == 1:

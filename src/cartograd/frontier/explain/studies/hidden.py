@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
+from cartograd.core.learning import check_learns
 from cartograd.core.signed import signature_if_any
 from cartograd.engine.files.program import check_code
 from cartograd.frontier.explain.layers import listened, recorded
@@ -97,6 +98,7 @@ def slopes(
         UsageError: there is no such layer, or the output does not depend on it.
     """
     gives, climbs = [], []
+    check_learns(model)
     with with_gradients(model):
         for part in x.split(rows_at_once(x)):
             given, slope = listened(model, part, layer, lambda found: chosen(found, target).sum())
