@@ -1,12 +1,15 @@
 """Every diagnostic looks at what is trained and leaves no trace; its findings are one line each."""
 
+import copy
 import dataclasses
 import inspect
 
+import pytest
 import torch
 
 from cartograd.core import registry
 from cartograd.core.build import build, entry
+from cartograd.core.errors import UsageError
 from cartograd.training.diagnosis.needle import Haystack
 from tests.conformance.support import global_state_untouched, judged_model, over, untouched
 
@@ -48,6 +51,28 @@ def test_diagnostic_leaves_no_trace(card):
 def test_diagnostic_repeats(card):
     _, data = given(card)
     assert repr(looked(card, data)) == repr(looked(card, data))
+
+
+@over("diagnostic")
+def test_diagnostic_is_the_same_in_any_mode(card):
+    """Also of examples that were made in inference mode; weights that were are refused."""
+    _, data = given(card)
+    expected = repr(looked(card, data))
+    for mode in (torch.no_grad, torch.inference_mode):
+        with mode():
+            assert repr(looked(card, copied(data))) == expected
+    if isinstance(data[0], torch.nn.Module):
+        with torch.inference_mode():
+            made = copy.deepcopy(data[0])
+        with pytest.raises(UsageError, match="made in torch"):
+            looked(card, (made, *data[1:]))
+
+
+def copied(data):
+    """The same with copies of all tensors."""
+    if isinstance(data, torch.Tensor):
+        return data.clone()
+    return type(data)(map(copied, data)) if isinstance(data, list | tuple) else data
 
 
 @over("diagnostic")

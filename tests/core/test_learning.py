@@ -1,11 +1,8 @@
-import copy
-
 import pytest
 import torch
 from torch import nn
 
 import cartograd as cg
-from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.learning import check_learns, learning, plain
 from cartograd.core.ports import Port, Signature
@@ -47,23 +44,6 @@ def test_a_model_is_signed_in_inference_mode():
         signed(x)
     assert torch.equal(x, -torch.ones(2, 4))
     assert lazy.model.weight.shape == (3, 4)
-
-
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("method", ["lr-range", "gradient-noise", "largest-batch", "layer-report"])
-def test_a_diagnosis_is_the_same_in_any_mode(mode, method):
-    model, x, y = judged_model()
-    objective, look = build("classify", model=model), build(method, kind="diagnostic")
-    given = (x, y) if method == "layer-report" else [(x, y), (x, y)]
-    expected = look(objective, given)
-    with mode():
-        copies = (x.clone(), y.clone())
-        again = look(objective, copies if method == "layer-report" else [copies, copies])
-        made = copy.deepcopy(objective)
-    assert repr(again) == repr(expected)
-    if mode is torch.inference_mode:
-        with pytest.raises(UsageError, match="made in torch"):
-            look(made, given)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -59,8 +59,8 @@ def variances(model: nn.Module, x: Float[Tensor, "b ..."], /) -> list[Spread]:
     finally:
         for handle in handles:
             handle.remove()
-    noise = torch.randn(answer.shape, generator=torch.Generator().manual_seed(0)).to(answer)
     with learning():
+        noise = torch.randn(answer.shape, generator=torch.Generator().manual_seed(0)).to(answer)
         gradients = torch.autograd.grad((answer * noise).sum(), [value for _, value in outputs])
     return [
         Spread(name, value.detach().var().item(), gradient.var().item())
