@@ -24,7 +24,7 @@ from cartograd.core.errors import UsageError
 FOLDER = Path(__file__).parent / "zh"
 STRONG = 7
 """Letters of a template that are enough to be sure of it."""
-DEEPEST = 4
+DEEPEST = 7
 """Templates within each other."""
 
 _PLACE = re.compile(r"\{(\w+)\}")
@@ -37,6 +37,8 @@ _HAN = "\u3000-\u303f\u4e00-\u9fff\uff00-\uffef"
 _LOOSE = re.compile(rf"(?<=[{_HAN}]) (?=[{_HAN}])")
 _TIGHT = re.compile(r"(?<=[\u4e00-\u9fff])\0(?=[\w`-])(?![\u4e00-\u9fff])|"
                     r"(?<=[\w`%])(?<![\u4e00-\u9fff])\0(?=[\u4e00-\u9fff])")  # fmt: skip
+_SENTENCES = re.compile(r"; |(?<=[\w)}%][.!?]) (?=[A-Z])")
+_SENTENCES_JOINED = re.compile(r"(?<=[\u3002\uff01\uff1f])\uff1b")
 _JOINTS = (("; ", "；"), (". ", "。"), (": ", "："), (", ", "，"))
 """What joins sentences and clauses, and their Chinese, from the loosest on."""
 _ESCAPES = {"n": "\n", "t": "\t", '"': '"', "\\": "\\"}
@@ -142,11 +144,12 @@ class Catalogue:
         if deep == 0:
             return None
         near = self._near(text)
-        if "; " in text:  # a sentence of two is sooner that than two sentences are one
-            whole = self._first([one for one in near if "; " in one.text], text, deep)
-            if whole is None and all(self._found(one, deep - 1) for one in text.split("; ")):
-                return self._parts(text, deep)
-            near = [one for one in near if "; " not in one.text] if whole is None else near
+        sentences = _SENTENCES.split(text)
+        if len(sentences) > 1:  # a template of two is sooner meant than one that swallows a second
+            whole = self._first([one for one in near if _SENTENCES.search(one.text)], text, deep)
+            told = [self._found(one, deep - 1) for one in sentences] if whole is None else []
+            if told and all(told):
+                return _SENTENCES_JOINED.sub("", "；".join(filter(None, told)))
         filled = self._first(near, text, deep)
         if filled is not None:
             return filled or None
@@ -189,6 +192,12 @@ class Catalogue:
             joined = self._joined([head, tail], deep - 1)
             if joined is not None:
                 return f"{joined[0]}（{joined[1]}）"
+        for joint in (", ", "; "):  # a sentence with a remark that has a template of its own
+            head, mark, rest = text.partition(joint)
+            near = [one for one in self._near(mark + rest) if one.text.startswith(joint)]
+            ends = (self._found(head, deep - 1), self._first(near, mark + rest, deep - 1))
+            if all(ends):
+                return "".join(filter(None, ends))
         for joint, chinese in _JOINTS:
             if joint in text:
                 joined = self._joined(text.split(joint), deep - 1)
@@ -203,7 +212,8 @@ class Catalogue:
         if all(one is None for one in told):
             return None
         if any(
-            one is None and not _ATOM.fullmatch(part) for one, part in zip(told, parts, strict=True)
+            one is None and (not _ATOM.fullmatch(part) or part.isalpha())
+            for one, part in zip(told, parts, strict=True)
         ):
             return None
         return [part if one is None else one for one, part in zip(told, parts, strict=True)]

@@ -16,6 +16,12 @@ Language = Literal["en", "zh", "auto"]
 LOCALE = ("LC_ALL", "LC_MESSAGES", "LANG")
 """Variables that say which language a user reads; the first that is set decides."""
 
+NAMED = frozenset(
+    {"name", "argument", "setting", "preset", "key", "package", "class", "label", "word"}
+    | {"token", "place", "column"}
+)
+"""Headings of columns whose cells are names, of code or of the user's data: shown as they are."""
+
 _spoken: list[bool] = [False]
 """Whether it is Chinese; the innermost last."""
 

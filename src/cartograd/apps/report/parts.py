@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from cartograd.apps.report.pictures import Picture
+from cartograd.core.language import NAMED
 
 
 @dataclass(frozen=True)
@@ -75,13 +76,15 @@ class Table:
 @cache
 def environment() -> Environment:
     """The templates, with everything escaped that is not Markup already."""
-    return Environment(
+    found = Environment(
         loader=PackageLoader("cartograd.apps.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    found.globals["named"] = NAMED
+    return found
 
 
 def _part(name: str, *args: Any) -> Markup:

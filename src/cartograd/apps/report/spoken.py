@@ -6,7 +6,9 @@ from markupsafe import Markup, escape
 
 from cartograd.core.language import chinese, said
 
-_PARTS = re.compile(r"(<(style|script|code|pre)\b.*?</\2>|<[^>]+>)", re.DOTALL)
+_PARTS = re.compile(
+    r"(<(style|script|code|pre)\b.*?</\2>|<th[^>]* translate=\"no\">[^<]*</th>|<[^>]+>)", re.DOTALL
+)
 _SEEN = re.compile(r'(?<= )(alt|title|aria-label)="([^"]*)"')
 
 
