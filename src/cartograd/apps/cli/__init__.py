@@ -129,9 +129,10 @@ def _check_empty(words: Sequence[str]) -> None:
     """Refuse an empty word, as an unset variable of the shell leaves it: a path would be `.`.
 
     Raises:
-        UsageError: there is one, and it is no prompt (`generate` says what it expects there).
+        UsageError: there is one, and it is neither a prompt (`generate` says what it expects there)
+            nor the beginning of a word that a shell completes.
     """
-    if "" in words and words[0] != "generate":
+    if "" in words and words[0] not in ("generate", "__complete"):
         before = " ".join(words[: words.index("")][-2:])
         raise UsageError(f"the word after {before!r} is empty; is a variable of the shell not set?")
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def diagnose_(
     target: Annotated[
-        str, naming("begins", only=("data",)), naming("curves", unless=("data", "looks"))
+        str, naming("curves", unless=("data", "looks")), naming("begins", only=("data",))
     ],
     /,
     *,

@@ -26,7 +26,7 @@ TOLD = ("baseline", "baselines", "yardstick", "decision")
 
 def train_(
     model: Annotated[
-        str | None, naming("begins", unless=("resume",)), naming("resumed", only=("resume",))
+        str | None, naming("resumed", only=("resume",)), naming("begins", unless=("resume",))
     ] = None,
     /,
     *,

@@ -30,12 +30,12 @@ OWN: Mapping[str, str] = {
     "data/prepare": "cartograd data check digits",
     "deploy/cost": "cartograd cost RUN",
     "deploy/server": "cartograd serve RUN",
-    "guide/choose": "cartograd train --data iris --print-config",
+    "guide/choose": "cartograd train --data breast-cancer --print-config",
     "optim/gd": "cartograd trace descent",
     "train/grad-accumulation": "cartograd train mlp --data digits --set accumulate=4",
     "train/loop": "cartograd tour",
     "train/mixed-precision": "cartograd train lenet5 --data digits --set precision=bf16",
-    "train/tune": "cartograd train auto --data iris --minutes 1",
+    "train/tune": "cartograd train auto --data breast-cancer --minutes 1",
 }
 """Places that a verb shows better than one of their methods."""
 
