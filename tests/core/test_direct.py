@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from blake3 import blake3
@@ -20,6 +21,7 @@ def small(monkeypatch):
     """Buffers that a few numbers fill, so that they are used again and again."""
     monkeypatch.setattr(direct, "PIECE", 8192)
     monkeypatch.setattr(direct, "LARGE", 0)
+    monkeypatch.setattr(direct, "_KEPT", [])
 
 
 def parts(sizes):
@@ -34,6 +36,22 @@ def test_what_is_written_is_what_was_given(sizes, tmp_path):
     found = write_hashed(path, given, once=True)
     assert path.read_bytes() == b"".join(given)
     assert found == blake3(path.read_bytes()).hexdigest()
+
+
+def test_buffers_are_used_again_and_by_one_file_at_a_time(tmp_path):
+    def write(number):
+        given = parts((5000 + 999 * number, 60_000))
+        found = write_hashed(tmp_path / str(number), given, once=True)
+        return found == blake3(b"".join(given)).hexdigest() and (
+            (tmp_path / str(number)).read_bytes() == b"".join(given)
+        )
+
+    assert write(0)
+    kept = [id(one) for buffers in direct._KEPT for one in buffers]
+    with ThreadPoolExecutor(4) as several:
+        assert all(several.map(write, range(1, 13)))
+    assert len(direct._KEPT) <= 1
+    assert len(kept) in {0, direct.DEPTH}
 
 
 def test_a_write_that_takes_less_than_it_is_given_goes_on(tmp_path, monkeypatch):

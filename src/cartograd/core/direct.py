@@ -29,6 +29,9 @@ PIECE, DEPTH = 1 << 21, 4
 BLOCK = 1 << 12
 """What lengths and places on the disk have to be a multiple of."""
 
+_KEPT: list[list[memoryview]] = []
+"""The buffers for the next file: new memory takes 7 ms of the processor's time to be had (8 MB)."""
+
 
 def write_direct(path: Path, parts: Sequence[bytes | memoryview], /) -> str | None:
     """Write a file from its parts; its BLAKE3, or None where it has to be written otherwise.
@@ -55,12 +58,24 @@ def write_direct(path: Path, parts: Sequence[bytes | memoryview], /) -> str | No
 
 
 def _write(handle: int, parts: Sequence[bytes | memoryview]) -> str:
+    try:
+        buffers = _KEPT.pop()  # by one of several that write at the same time
+    except IndexError:
+        buffers = [memoryview(mmap(-1, PIECE)) for _ in range(DEPTH)]
+    try:
+        return _through(buffers, handle, parts)
+    finally:
+        _KEPT[:] = [buffers]
+
+
+def _through(buffers: list[memoryview], handle: int, parts: Sequence[bytes | memoryview]) -> str:
     state, place = blake3(), 0
     under_way: deque[Future[None]] = deque()
     with ThreadPoolExecutor(DEPTH) as disk:
-        for buffer, filled in _filled(parts):
+        for buffer, filled in _filled(buffers, parts):
             state.update(buffer[:filled])
             whole = -(-filled // BLOCK) * BLOCK  # what is too much is cut off at the end
+            buffer[filled:whole] = bytes(whole - filled)
             under_way.append(disk.submit(_put, handle, buffer[:whole], place))
             place += filled
             if len(under_way) == DEPTH:  # the buffer that comes next is free again
@@ -70,9 +85,11 @@ def _write(handle: int, parts: Sequence[bytes | memoryview]) -> str:
     return state.hexdigest()
 
 
-def _filled(parts: Sequence[bytes | memoryview]) -> Iterator[tuple[memoryview, int]]:
+def _filled(
+    given: list[memoryview], parts: Sequence[bytes | memoryview]
+) -> Iterator[tuple[memoryview, int]]:
     """A few buffers in turn, full of what comes next, and how much that is."""
-    buffers = cycle([memoryview(mmap(-1, PIECE)) for _ in range(DEPTH)])
+    buffers = cycle(given)
     buffer, filled = next(buffers), 0
     for part in parts:
         begin = 0
