@@ -37,6 +37,7 @@ def test_as_many_operations_are_planned_as_were_asked(text, model, asked, given)
     assert any(f"compute={asked:g}: {model.partition(':')[0]}" in line for line in plan.begun)
     for word in model.partition(":")[2].split(","):
         assert word in str(plan.value("model"))
+    assert ("dropout=0.0" in str(plan.value("model"))) == model.startswith("gpt")
 
 
 def test_the_size_grows_with_the_compute_as_the_laws_have_it():

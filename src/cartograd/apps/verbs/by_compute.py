@@ -147,6 +147,8 @@ def _sized(model: Any, data: Dataset, asked: float, /, *, new: bool) -> tuple[Sp
     said = preset | today(card, spec.args)
     shape = chosen(asked, window, data.signature.sizes()["vocabulary"], said)
     sizes: dict[str, Any] = {name: getattr(shape, name) for name in WORDS} | {"context": window}
+    if "dropout" in takes:  # the laws are of models without, which read little twice
+        sizes["dropout"] = 0.0
     return Spec(card.name, sizes | said), window
 
 
