@@ -107,11 +107,24 @@ def _quoted(text: str) -> str:
 def written(name: str, part: Iterable[Message], known: dict[str, str], /) -> str:
     """A part of the catalogue as a file."""
     lines = [HEADER.format(title=f"What `{name}` says to people.")]
+    alike = {_shape(text): (_PLACE.findall(text), zh) for text, zh in known.items() if zh}
     for one in part:
         lines += [f"#. {choice}" for choice in one.choices]
         lines += [f"#: {one.file}", f"msgid {_quoted(one.text)}"]
-        lines += [f"msgstr {_quoted(known.get(one.text, ''))}", ""]
+        lines += [f"msgstr {_quoted(known.get(one.text) or _renamed(one.text, alike))}", ""]
     return "\n".join(lines)
+
+
+def _shape(text: str) -> str:
+    """A template without the names of its places."""
+    return _PLACE.sub("{}", text)
+
+
+def _renamed(text: str, alike: dict[str, tuple[list[str], str]], /) -> str:
+    """The Chinese of a template that differs from a known one in names of places alone."""
+    names, zh = alike.get(_shape(text), ([], ""))
+    mine = dict(zip(names, _PLACE.findall(text), strict=True)) if zh else {}
+    return _PLACE.sub(lambda place: f"{{{mine[place[1]]}}}", zh)
 
 
 def faults(one: Message, zh: str, /) -> list[str]:

@@ -18,7 +18,7 @@ LOCALE = ("LC_ALL", "LC_MESSAGES", "LANG")
 
 NAMED = frozenset(
     {"name", "argument", "setting", "preset", "key", "package", "class", "label", "word"}
-    | {"token", "place", "column"}
+    | {"token", "place", "column", "kind"}
 )
 """Headings of columns whose cells are names, of code or of the user's data: shown as they are."""
 
