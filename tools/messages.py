@@ -107,11 +107,14 @@ def _quoted(text: str) -> str:
 def written(name: str, part: Iterable[Message], known: dict[str, str], /) -> str:
     """A part of the catalogue as a file."""
     lines = [HEADER.format(title=f"What `{name}` says to people.")]
-    alike = {_shape(text): (_PLACE.findall(text), zh) for text, zh in known.items() if zh}
+    alike: dict[str, tuple[list[str], str]] = {}
+    for text, zh in known.items():
+        if zh:  # of two that no reader could tell apart the first decides
+            alike.setdefault(_shape(text), (_PLACE.findall(text), zh))
     for one in part:
         lines += [f"#. {choice}" for choice in one.choices]
         lines += [f"#: {one.file}", f"msgid {_quoted(one.text)}"]
-        lines += [f"msgstr {_quoted(known.get(one.text) or _renamed(one.text, alike))}", ""]
+        lines += [f"msgstr {_quoted(_renamed(one.text, alike))}", ""]
     return "\n".join(lines)
 
 
