@@ -1,5 +1,6 @@
 """Packages that tests compare with, imported by the first test that needs one."""
 
+import gc
 import importlib
 import os
 import warnings
@@ -33,4 +34,5 @@ class Reference:
                     self._module = importlib.import_module(self._name)
                 else:
                     self._module = pytest.importorskip(self._name)
+            gc.freeze()  # it stays: no search for garbage needs to go through it
         return getattr(self._module, name)

@@ -1,8 +1,10 @@
 """A Python file of the repository, as the house rules look at it."""
 
 import ast
+import gc
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -72,11 +74,26 @@ class File:
 
 def assigns(node: ast.AST, name: str) -> TypeGuard[ast.Assign]:
     """Whether a statement is `name = ...`."""
-    return isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name
+    if not isinstance(node, ast.Assign):
+        return False
+    target = node.targets[0]
+    return isinstance(target, ast.Name) and target.id == name
 
 
 def _is_dataclass(node: ast.ClassDef) -> bool:
     return any("dataclass" in ast.unparse(decorator) for decorator in node.decorator_list)
+
+
+@contextmanager
+def unsearched() -> Iterator[None]:
+    """While trees are made, garbage is not looked for in them: it took most of the time."""
+    looked = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if looked:
+            gc.enable()
 
 
 def tracked() -> list[Path]:
