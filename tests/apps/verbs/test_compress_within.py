@@ -104,3 +104,13 @@ def test_of_equals_the_smallest_and_of_errors_the_least():
     assert Within(limits={"size": 5}, better="lower", **given).chosen.step == "d"
     assert Within(limits={"size": 5, "latency": 0.5}, better="higher", **given).chosen is None
     assert Within(limits={"memory": 5}, better="higher", **given).chosen is None, "not known"
+
+
+def test_the_optimizer_that_all_ways_learn_with_is_said_once(tmp_path):
+    own = "optimizer=(adamw:lr=0.003,betas=(0.9, 0.95))"
+    ways = [stage(f"prune-channels distill:epochs=2,{own} {last}", 0.5, 9) for last in "xy"]
+    found = Within(tmp_path, {"size": 5}, "accuracy", "higher", 1, "test", tuple(ways))
+    steps = [row[0] for row in found.rows()]
+    assert steps == [f"prune-channels distill:epochs=2 {last}" for last in "xy"]
+    assert found.said[0] == ("learned by", f"{own}, as the original was")
+    assert own in found.to_json()["stages"][0]["step"]

@@ -1,5 +1,6 @@
 """What a search for a smaller model found: all that was measured, and the best in the budget."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,9 @@ from cartograd.apps.results.slimmed import Stage
 
 COLUMNS = ("steps", "metric", "size", "one example", "memory", "within")
 """The table's heads; `metric` stands for its name."""
+
+_OWN = re.compile(r",optimizer=\((?:[^()]|\([^()]*\))*\)")
+"""What a training after a cut takes over from the original's."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +79,10 @@ class Within:
         }  # fmt: skip
 
     def rows(self) -> list[tuple[str, ...]]:
-        """The table, for people."""
+        """The table, for people; with what all trainings learned is said once, below it."""
         return [
             (
-                stage.step,
+                _OWN.sub("", stage.step),
                 f"{units.metric(self.metric, stage.value)} "
                 f"({', '.join(units.metric(self.metric, end) for end in stage.interval)})",
                 units.size(stage.size),
@@ -94,6 +98,8 @@ class Within:
         """What was chosen, or that nothing is within the budget, in lines."""
         chosen = self.chosen
         told = [("left out", f"{name}: {why}") for name, why in self.left_out]
+        own = {word for stage in self.stages for word in _OWN.findall(stage.step)}
+        told += [("learned by", f"{word[1:]}, as the original was") for word in sorted(own)]
         if chosen is None:
             told.append(("chosen", "nothing: no way that was tried is within the budget"))
             return [*told, ("report", str(self.page))]
