@@ -56,6 +56,9 @@ CASES = {
         f"bert:{SIZES},context=32,segments=0,activation=relu", TAGS,
     ),
     "RobertaForSequenceClassification": (f"bert:{SIZES},context=32,segments=1,eps=1e-5", PADDED),
+    "RobertaForTokenClassification": (
+        f"bert:{SIZES},context=32,segments=1,eps=1e-5,skips_padding=true", TAGS,
+    ),
     "GPT2LMHeadModel": ("gpt:dim=16,depth=2,heads=2,context=32", NEXT),
     "OpenAIGPTLMHeadModel": ("gpt:dim=16,depth=2,heads=2,context=32,order=post", NEXT),
     "LlamaForCausalLM": (
@@ -65,6 +68,8 @@ CASES = {
     "MistralForCausalLM": (f"{LLAMA},kv_heads=1,window=4,eps=1e-5", NEXT),
     "Qwen2ForCausalLM": (f"{LLAMA},biases=qkv,window=4", NEXT),
     "T5ForConditionalGeneration": (f"t5:{SIZES},head_dim=8", PAIR),
+    "T5ForSequenceClassification": (f"t5:{SIZES},head_dim=8,end_id=3", PADDED),
+    "T5ForTokenClassification": (f"t5:{SIZES},head_dim=8,activation=geglu,tied=false", TAGS),
     "ViTForImageClassification": (f"vit:{SIZES}", PICTURE),
     "WhisperForConditionalGeneration": (
         "whisper:dim=16,depth=1,heads=2,context=12,seconds=0.4,n_mels=10", SOUND,
@@ -86,11 +91,18 @@ def made(spec, signature, *, words=None):
 def drawn(signature):
     draw = torch.Generator().manual_seed(1)
     return tuple(
-        torch.randint(1, WORDS, (2, 9), generator=draw) if port.kind == "text"
+        ended(torch.randint(1, WORDS, (2, 9), generator=draw)) if port.kind == "text"
         else torch.rand(2, *(dim if isinstance(dim, int) else 6400 for dim in port.dims),
                         generator=draw)
         for port in signature.inputs
     )  # fmt: skip
+
+
+def ended(tokens):
+    """Texts with one end, number 3."""
+    tokens[tokens == 3] = 4
+    tokens[:, -1] = 3
+    return tokens
 
 
 def theirs(folder, name, model):
@@ -103,7 +115,7 @@ def theirs(folder, name, model):
         return found(pixel_values=(inputs[0] - mean) / std)
     if name.startswith("Whisper"):
         return found(input_features=model.model.features(inputs[0]), decoder_input_ids=inputs[1])
-    if name.startswith("T5"):
+    if name == "T5ForConditionalGeneration":
         return found(input_ids=inputs[0], decoder_input_ids=inputs[1])
     return found(input_ids=inputs[0])
 
