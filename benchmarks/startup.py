@@ -1,10 +1,11 @@
-"""How long until something happens: help, import, and the first prediction of a saved model.
+"""How long until something happens: help, a slip, a look around, import, the first prediction.
 
 Whole processes are timed, from start to end. For the first prediction each side loads a
 784-128-64-10 network from its own format and answers one example; the answers must agree.
 """
 
 import itertools
+import json
 import os
 import re
 import sys
@@ -28,6 +29,46 @@ def _script(import_from: str, entry: str) -> Command:
     return _python(
         f"import sys\nsys.argv[1:] = ['--help']\nfrom {import_from} import {entry}\n{entry}()"
     )
+
+
+def _cli(*words: str) -> Command:
+    """A command of ours in the case's folder; the exit code of a slip is no failure of the side."""
+    return _python(
+        f"import os\nos.chdir(os.environ[{FOLDER!r}])\n"
+        f"from cartograd.apps.cli import main\nmain({list(words)!r})"
+    )
+
+
+def _refused(code: str, error: str) -> Command:
+    """Another package where what it is asked for is not there."""
+    return _python(f"try:\n    {code}\nexcept {error} as error:\n    print(str(error)[:80])")
+
+
+def runs(folder: Path, /, count: int = 20, epochs: int = 20) -> None:
+    """Run folders as they lie there, with epochs and a bundle's documents."""
+    for number in range(count):
+        run = folder / "runs" / f"mlp-digits-{number}"
+        (run / "bundle").mkdir(parents=True)
+        (run / "config.toml").write_text(f'model = "mlp"\ndata = "digits"\nepochs = {epochs}\n')
+        lines = [{"time": number, "event": "started"}]
+        lines += [{"time": number, "event": "epoch", "epoch": n, "seconds": 0.5}
+                  for n in range(1, epochs + 1)]  # fmt: skip
+        lines.append({"time": number, "event": "finished"})
+        _lines(run / "events.jsonl", lines)
+        _lines(run / "metrics.jsonl", [
+            {"at": "epoch", "epoch": n, "step": n, "train/loss": 1 / n, "valid/loss": 1 / n,
+             "valid/accuracy": 1 - 0.5 / n} for n in range(1, epochs + 1)
+        ])  # fmt: skip
+        measured = {"accuracy": {"value": 0.95, "low": 0.93, "high": 0.97}}
+        beside = {"name": "logistic regression", "is": "better", "metric": "accuracy",
+                  "difference_low": 0.01, "difference_high": 0.03}  # fmt: skip
+        about = {"baseline": "better than logistic regression by 2 points", "baselines": [beside]}
+        for name, said in (("metrics", measured), ("about", about)):
+            (run / "bundle" / f"{name}.json").write_text(json.dumps(said))
+
+
+def _lines(file: Path, records: list[dict[str, Any]]) -> None:
+    file.write_text("".join(f"{json.dumps(one)}\n" for one in records))
 
 
 def _predicts(side: str) -> Command:
@@ -183,6 +224,49 @@ CASES = (
             "accelerate --help": _script("accelerate.commands.accelerate_cli", "main"),
         },
         asked={"transformers --help": 5.0, "fabric --help (Lightning)": 5.0},
+    ),
+    Case(
+        name="slip",
+        what="A mistyped name: a line that says what was meant, and exit code 2. Ours look up "
+        "models, arguments, data, methods and paths before torch is imported; 0.5 s of CPU is the "
+        "limit that we set ourselves.",
+        unit="slip",
+        sides={
+            "cartograd train lenet6": _cli("train", "lenet6", "--data", "digits"),
+            "cartograd train mlp:widht=3": _cli("train", "mlp:widht=3", "--data", "digits"),
+            "cartograd train --data digitz": _cli("train", "mlp", "--data", "digitz"),
+            "cartograd train --set batchsize=3": _cli(
+                "train", "mlp", "--data", "digits", "--set", "batchsize=3"
+            ),
+            "cartograd evaluate runs/nothing": _cli("evaluate", "runs/nothing"),
+            "cartograd data check nowhere.csv": _cli("data", "check", "nowhere.csv"),
+            "cartograd show lenet6": _cli("show", "lenet6"),
+            "transformers, no such folder": _refused(
+                "from transformers import AutoModel; AutoModel.from_pretrained('./nothing')",
+                "OSError",
+            ),
+            "Keras on torch, no such file": _refused(
+                "import keras; keras.models.load_model('nothing.keras')", "ValueError"
+            ),
+        },
+        asked={"transformers, no such folder": 5.0, "Keras on torch, no such file": 5.0},
+    ),
+    Case(
+        name="around",
+        what="Looking around in a folder with twenty runs of twenty epochs; no torch is imported.",
+        unit="look",
+        sides={
+            "cartograd runs list": _cli("runs", "list"),
+            "cartograd runs list --sort test": _cli("runs", "list", "--sort", "test"),
+            "cartograd": _cli(),
+            "cartograd list": _cli("list"),
+            "cartograd show resnet": _cli("show", "resnet"),
+            "cartograd learn 1.2": _cli("learn", "1.2"),
+            "completion of cartograd train len": _cli("__complete", "train", "len"),
+            "import torch": _python("import torch"),
+        },
+        asked={"import torch": 2.0},
+        prepare=runs,
     ),
     Case(
         name="import",

@@ -6,14 +6,11 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from inspect import BoundArguments
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 from cyclopts import Parameter
 
 from cartograd.core.card import KINDS
-
-if TYPE_CHECKING:
-    from cyclopts import CompletionContext
 
 BY_THE_COMMAND = ("name",)
 """What a command looks up itself, as that is all it does."""
@@ -37,8 +34,12 @@ class Names:
         """Whether the words mean this beside the other arguments."""
         return all(given.get(key) for key in self.only) and not any(map(given.get, self.unless))
 
-    def __call__(self, context: "CompletionContext", /) -> list[tuple[str, str]]:
-        """What a shell may offer in the place of a word that is being typed."""
+    def __call__(self, context: Any, /) -> list[tuple[str, str]]:
+        """What a shell may offer in the place of a word that is being typed.
+
+        Args:
+            context: of cyclopts; its `incomplete` is the beginning of the word.
+        """
         from cartograd.apps.cli import completing
 
         return completing.offered(self.what, context.incomplete)
