@@ -5,7 +5,6 @@ the same functions again, with the signature of what it has imported.
 """
 
 import ast
-import re
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -99,9 +98,9 @@ def check_names(card: Card, given: Iterable[str], allowed: list[str], /) -> None
 
 def _having(key: str) -> Iterator[Card]:
     """The methods that have an argument of this name; only files that hold the word are parsed."""
-    word = re.compile(rf"\b{re.escape(key)}\b")
+    word = key.encode()
     for card in registry.cards().values():
-        if word.search(source.path_of(card).read_text(encoding="utf-8")) and any(
+        if word in source.path_of(card).read_bytes() and any(
             item.name == key for item in source.arguments(card)
         ):
             yield card
