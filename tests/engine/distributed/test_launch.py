@@ -9,6 +9,7 @@ import time
 import pytest
 from PIL import Image
 
+from cartograd.apps.cli import launch as launcher
 from cartograd.apps.cli import main
 from cartograd.apps.cli.launch import MISTAKES, _told
 from cartograd.engine.logging.run_folder import read_lines
@@ -72,8 +73,29 @@ def test_a_signal_to_one_process_stops_both_at_the_same_step(start, tmp_path):
     assert "--resume" in err
 
 
-def test_a_lost_process_ends_the_other_and_leaves_the_checkpoint(start, tmp_path):
-    program = start(*WORDS, "--epochs", "1000000", "--set", "save_every=20")
+def alive(numbers):
+    """Those of these processes that still run; a zombie does not."""
+    listed = subprocess.run(["ps", "-eo", "pid=,stat="], capture_output=True, text=True)
+    states = dict(line.split() for line in listed.stdout.splitlines())
+    return [one for one in numbers if states.get(str(one), "Z")[0] != "Z"]
+
+
+def pictures(folder):
+    """A few pictures in two classes."""
+    for number in range(24):
+        file = folder / ("light", "dark")[number % 2] / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 255 * (number % 2)).save(file)
+
+
+def test_a_lost_process_ends_the_other_and_all_end_with_their_launcher(start, tmp_path):
+    """The checkpoint of the first run is there, and the line that is told goes on from it; when
+    that launcher is killed they agree on a step, save there, and none is left; nor are those that
+    read pictures."""
+    pictures(tmp_path / "pictures")
+    data = "folder:pictures,memory=0.000000001,workers=1"
+    words = ["mlp:widths=[4]", "--data", data, "--folder", "run", "--nproc", "2"]
+    program = start(*words, "--epochs", "1000000", "--set", "save_every=2", "batch_size=4")
     _, second = begun(program, tmp_path)
     os.kill(second, signal.SIGKILL)
     _, err = program.communicate(timeout=600)
@@ -81,14 +103,48 @@ def test_a_lost_process_ends_the_other_and_leaves_the_checkpoint(start, tmp_path
     way = "cartograd train run --resume --nproc 2"
     assert f"process 2 of 2 was ended by SIGKILL; go on with: {way}" in err
     assert "Traceback" not in err
-    again = start("run", "--resume", "--nproc", "2", "--set", "save_every=20")
+    program = start("run", "--resume", "--nproc", "2", "--set", "save_every=2")
     end = time.monotonic() + 600
-    while read_lines(tmp_path / "run/events.jsonl")[-1]["event"] not in ("resumed", "checkpoint"):
+    while "resumed" not in [line["event"] for line in read_lines(tmp_path / "run/events.jsonl")]:
+        assert program.poll() is None, program.stderr.read()
         assert time.monotonic() < end
         time.sleep(0.1)
-    again.terminate()
-    _, err = again.communicate(timeout=600)
-    assert "Traceback" not in err
+    ranks = children(program.pid)
+    while not (readers := [one for rank in ranks for one in children(rank)]):
+        assert time.monotonic() < end
+    program.kill()
+    while left := alive([*ranks, *readers]):
+        assert time.monotonic() < end, left
+        time.sleep(0.1)
+    last = read_lines(tmp_path / "run/events.jsonl")[-1]
+    assert (last["event"], last["signal"]) == ("interrupted", "SIGTERM")
+    assert (tmp_path / f"run/checkpoints/step-{last['step']:09d}").exists()
+
+
+STOPPING = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+open(sys.argv[1], "w").close()
+time.sleep(600)
+"""
+
+
+def test_a_signal_to_the_launcher_is_passed_on(tmp_path, monkeypatch):
+    """To programs that stand for the processes of a run, and take no time to start."""
+    there, wait = [tmp_path / str(rank) for rank in range(2)], launcher._wait
+
+    def begin(words, rank, *given):
+        return subprocess.Popen([sys.executable, "-c", STOPPING, str(there[rank])])
+
+    def signalled(programs):
+        while not all(file.exists() for file in there):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return wait(programs)
+
+    monkeypatch.setattr(launcher, "_start", begin)
+    monkeypatch.setattr(launcher, "_wait", signalled)
+    assert launcher.launch(["train"], 2) == 143
 
 
 FAULTY = """
@@ -164,37 +220,3 @@ def test_what_came_first_is_told(tmp_path, capsys, codes, late, mistakes, code, 
     err = capsys.readouterr().err
     assert told in err
     assert ("Traceback" in err) == (code == 1)
-
-
-def alive(numbers):
-    """Those of these processes that still run; a zombie does not."""
-    listed = subprocess.run(["ps", "-eo", "pid=,stat="], capture_output=True, text=True)
-    states = dict(line.split() for line in listed.stdout.splitlines())
-    return [one for one in numbers if states.get(str(one), "Z")[0] != "Z"]
-
-
-def pictures(folder):
-    """A few pictures in two classes."""
-    for number in range(24):
-        file = folder / ("light", "dark")[number % 2] / f"{number}.png"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("L", (8, 8), 255 * (number % 2)).save(file)
-
-
-def test_processes_end_with_their_launcher(start, tmp_path):
-    """They agree on a step, save there, and none is left; nor are those that read pictures."""
-    pictures(tmp_path / "pictures")
-    data = "folder:pictures,memory=0.000000001,workers=1"
-    words = ["mlp:widths=[4]", "--data", data, "--folder", "run", "--nproc", "2"]
-    program = start(*words, "--epochs", "1000000", "--set", "save_every=2", "batch_size=4")
-    ranks = begun(program, tmp_path)
-    end = time.monotonic() + 600
-    while not (readers := [one for rank in ranks for one in children(rank)]):
-        assert time.monotonic() < end
-    program.kill()
-    while left := alive([*ranks, *readers]):
-        assert time.monotonic() < end, left
-        time.sleep(0.1)
-    last = read_lines(tmp_path / "run/events.jsonl")[-1]
-    assert (last["event"], last["signal"]) == ("interrupted", "SIGTERM")
-    assert (tmp_path / f"run/checkpoints/step-{last['step']:09d}").exists()
