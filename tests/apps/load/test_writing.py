@@ -112,7 +112,8 @@ def test_weights_are_in_memory_once(tmp_path, monkeypatch, name):
     monkeypatch.setattr(bundle, "LARGE", 1)
     monkeypatch.setattr(fast_weights, "quickest", lambda *_: name)
     torch.manual_seed(0)
-    signed = build("llama:dim=64,heads=4,depth=2,context=16", kind="model", signature=SIGNATURE)
+    spec = "llama:dim=64,heads=4,depth=2,ffn_dim=11008,context=16"
+    signed = build(spec, kind="model", signature=SIGNATURE)
     signed.tokenizer = Tokenizer.bytes()
     weights = sum(one.nbytes for one in signed.parameters())
     kept = write_bundle(tmp_path / "kept", signed, examples=torch.randint(1, 250, (2, 5)))

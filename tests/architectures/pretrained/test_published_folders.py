@@ -76,7 +76,7 @@ def test_kin_of_bert_answers_as_its_pipelines(kind, head, tmp_path):
         ("roberta", {"is_decoder": True}, "is_decoder=true is a form of roberta"),
         ("roberta", {"max_position_embeddings": 1}, "leaves no position"),
         ("gpt2", {"architectures": ["GPT2ForQuestionAnswering"]}, "unknown architectures of gpt2"),
-        ("t5", {"architectures": ["T5ForQuestionAnswering"]}, "unknown architectures of t5"),
+        ("t5", {"architectures": ["T5ForPreTraining"]}, "unknown architectures of t5"),
         ("qwen3", {"rope_parameters": {"rope_type": "yarn"}}, "of type yarn lack 'factor'"),
         ("qwen3", {"rope_scaling": {"type": "yarn", "factor": -2.0}}, "factor=-2.0 cannot be"),
         ("gemma3_text", {"rope_parameters": {"full_attention": 3}}, "full_attention=3 cannot be"),
