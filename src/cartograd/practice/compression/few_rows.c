@@ -74,6 +74,13 @@ INLINE I dot4(I acc, I a, I b, const int small) {
 #endif
 }
 
+/* Several rows compute while weights come: what is read soon is asked for before they are done. A
+ * single row reads as fast as it can. */
+#define AHEAD 1024
+INLINE void ahead(const void *from, const int count) {
+    EACH(k, count) __builtin_prefetch((const char *)from + AHEAD + 64 * k, 0, 3);
+}
+
 /* A block's rows of an answer: all, or those that there are. */
 INLINE void store(const Job *job, float *y, int64_t k, F sum) {
     if (job->bias) sum += *(const F *)(job->bias + k);
@@ -109,6 +116,7 @@ INLINE void eights(
         EACH(a, m) {
             const I *row = (const I *)(w + (i + a * far) * d * LANES + j * LANES);
             first[a] = row[0], second[a] = row[1];
+            if (n > 3) ahead(row, 2);
         }
         EACH(b, n) {
             const int32_t *from = (const int32_t *)(x + b * d + j);
@@ -149,6 +157,7 @@ INLINE void fours(
             I first[2], second[2];
             EACH(a, m) {
                 const I both = *(const I *)(w + (i + a * far) * d * (LANES / 2) + j * (LANES / 2));
+                if (n > 3) ahead(w + (i + a * far) * d * (LANES / 2) + j * (LANES / 2), 1);
                 first[a] = both & 0x0f0f0f0f, second[a] = (both >> 4) & 0x0f0f0f0f;
             }
             EACH(b, n) {
