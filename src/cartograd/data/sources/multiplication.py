@@ -60,11 +60,8 @@ CARD = Card(
             "test_questions_are_of_their_size_and_never_shown_before",
             "test_the_card_of_a_language_model_has_its_curves",
             "test_what_the_card_tells_is_what_a_model_can",
+            "acceptance:limits",
         ),
-    },
-    missing={
-        "llm/limits": "a model that knows every size of its lessons on each seed (the row `limits` "
-        "shows curves within and beyond, and failed on sums of two digits at one seed of three)"
     },
     tiny={"examples": 40, "scratchpad": False},
 )
