@@ -134,6 +134,17 @@ def test_inputs_of_another_type_or_width_are_as_to_the_parts():
         model(torch.randn(2, 23))
 
 
+@pytest.mark.compile
+def test_a_chain_is_traced_for_any_number_of_rows(compiled):
+    model, x = rounded("quantize-static", network(nn.GELU())), torch.randn(2, 24)
+    expected = model(x)
+    rows = torch.export.Dim("rows", min=2, max=64)
+    program = torch.export.export(model, (x,), dynamic_shapes=({0: rows},)).module()
+    torch.testing.assert_close(program(x), expected, rtol=0, atol=0.02)
+    assert program(x.repeat(3, 1)).shape == (6, 16)
+    assert isinstance(compiled, bool)
+
+
 def test_what_is_no_such_chain_stays():
     twice = nn.ReLU()
     inner = nn.Sequential(nn.Linear(8, 8), twice, nn.Linear(8, 8), twice)
