@@ -12,7 +12,7 @@ import pytest
 
 from cartograd.apps import cli
 from cartograd.apps.cli import application, main
-from cartograd.apps.cli.evaluate_ import split
+from cartograd.apps.cli.words import split
 from cartograd.core import concepts, registry
 from cartograd.core.card import KINDS
 from cartograd.core.language import chinese, speaking

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cartograd.apps.cli import application, names, shown
+from cartograd.apps.cli import application, lookups, shown
 from cartograd.core import concepts
 from cartograd.core.sought import Found
 
@@ -107,6 +107,6 @@ def test_every_place_has_a_line_to_try_whose_words_are_known(cli_run, tmp_path):
         program, *words = line.split()
         assert program == "cartograd"
         command, bound, _ = app.parse_args(words, exit_on_error=False, print_error=False)
-        names.check(bound)
+        lookups.check(bound)
         assert command
     assert len({one["try"] for one in places}) > 100

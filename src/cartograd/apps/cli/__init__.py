@@ -121,7 +121,10 @@ def _called(words: Sequence[str]) -> Any:
 
         return home(json=bool(words))
     command, bound, _ = application().parse_args(words, exit_on_error=False, print_error=False)
-    names.check(bound)
+    if any(names.asked(bound)):
+        from cartograd.apps.cli import lookups  # reads more files than help needs
+
+        lookups.check(bound)
     return command(*bound.args, **bound.kwargs)
 
 

@@ -16,8 +16,8 @@ from cartograd.apps.cli.common import (
     Target,
     data_of,
     home,
-    part_of,
 )
+from cartograd.apps.cli.words import part_of
 
 
 def audit_(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import part_of
+from cartograd.apps.cli.words import part_of
 from cartograd.core.errors import UsageError
 
 REFUSED = ("judge", "normal", "slices", "min_", "max_", "beat_baseline")

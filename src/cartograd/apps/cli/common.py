@@ -96,19 +96,6 @@ Written = Annotated[Path, Parameter(validator=writable)]
 Folder = Annotated[Path | None, Parameter(validator=_possible)]
 """A folder to make, if one is named: looked at before the work."""
 
-PARTS = ("train", "valid", "test", "all")
-
-
-def part_of(word: str, /) -> str:
-    """A part of the data, if it is one.
-
-    Raises:
-        UsageError: it is none.
-    """
-    if word not in PARTS:
-        raise unknown("part of the data", word, PARTS)
-    return word
-
 
 def data_of(bundle: "Bundle", data: str | None, /) -> str:
     """The data that was named, or that a model was trained on.

@@ -56,7 +56,7 @@ def offered(what: str, typed: str, /) -> list[Offer]:
 
 def _words(what: str) -> Iterator[Offer]:
     """Words that are the same everywhere."""
-    from cartograd.apps.cli.common import PARTS
+    from cartograd.apps.cli.words import PARTS
     from cartograd.apps.load.traces import TRACES
     from cartograd.core import concepts
     from cartograd.engine.device.names import DEVICES

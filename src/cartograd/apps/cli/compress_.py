@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import Data, Folder, Many, Part, Target, home, part_of
+from cartograd.apps.cli.common import Data, Folder, Many, Part, Target, home
 from cartograd.apps.cli.names import naming
+from cartograd.apps.cli.words import part_of
 from cartograd.core.errors import UsageError
 
 if TYPE_CHECKING:

@@ -3,8 +3,9 @@
 from typing import Annotated
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import Data, Device, File, Part, Target, data_of, home, part_of
+from cartograd.apps.cli.common import Data, Device, File, Part, Target, data_of, home
 from cartograd.apps.cli.names import naming
+from cartograd.apps.cli.words import part_of
 
 
 def defend_(

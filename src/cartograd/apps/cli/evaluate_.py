@@ -11,9 +11,10 @@ from cyclopts import Parameter
 
 from cartograd.apps.cli import gates, output
 from cartograd.apps.cli.before_after_ import before_after
-from cartograd.apps.cli.common import Data, Device, File, Many, Part, Seed, data_of, home, part_of
+from cartograd.apps.cli.common import Data, Device, File, Many, Part, Seed, data_of, home
 from cartograd.apps.cli.exams_ import check_wanted, exams
 from cartograd.apps.cli.names import naming
+from cartograd.apps.cli.words import part_of, split
 from cartograd.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -165,21 +166,6 @@ def _tables(found: "Evaluation") -> None:
     if found.slices:
         shown = list(found.metrics)[:MOST]
         output.table(head(shown), [one.row(shown) for one in found.slices], right=["examples"])
-
-
-def split(texts: tuple[str, ...], /) -> list[str]:
-    """Specs from words with commas; a piece that is key=value belongs to the spec before it.
-
-    >>> split(("accuracy,f1:average=weighted,bins=3", "ece"))
-    ['accuracy', 'f1:average=weighted,bins=3', 'ece']
-    """
-    found: list[str] = []
-    for piece in (piece.strip() for text in texts for piece in text.split(",")):
-        if found and re.match(r"\w+=", piece):
-            found[-1] += f",{piece}"
-        elif piece:
-            found.append(piece)
-    return found
 
 
 def _judges(bundle: "Bundle", source: Any, metrics: list[str]) -> "Judges | None":

@@ -147,7 +147,8 @@ def _studied(
     *,
     json: bool,
 ) -> int:
-    from cartograd.apps.cli.common import data_of, part_of
+    from cartograd.apps.cli.common import data_of
+    from cartograd.apps.cli.words import part_of
     from cartograd.apps.verbs.study import study
     from cartograd.core.spec import Spec
 

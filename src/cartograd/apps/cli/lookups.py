@@ -2,14 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from glob import has_magic
+from inspect import BoundArguments
 from pathlib import Path
 from typing import Any
 
-from cartograd.apps.cli.common import part_of
+from cartograd.apps.cli.gates import limit
+from cartograd.apps.cli.names import asked
+from cartograd.apps.cli.words import part_of, split
 from cartograd.apps.load import named, runs, settings
 from cartograd.apps.load.endpoint import is_endpoint
 from cartograd.apps.load.traces import LOOKS, TRACES
 from cartograd.core import known, registry
+from cartograd.core.card import KINDS
 from cartograd.core.errors import unknown
 from cartograd.core.paths import is_there, looks_like_path, no_such_path
 from cartograd.core.spec import Spec
@@ -148,15 +152,11 @@ CHECKS: dict[str, Callable[[Any], object]] = {
 
 
 def _metrics(value: Any, _: Mapping[str, Any]) -> None:
-    from cartograd.apps.cli.evaluate_ import split
-
     for word in split(tuple(value)):
         named.check_metric(word)
 
 
 def _limits(value: Any, _: Mapping[str, Any]) -> None:
-    from cartograd.apps.cli.gates import limit
-
     for word in value:
         named.check_metric(limit(word)[0])
 
@@ -230,3 +230,22 @@ WHOLE: dict[str, Callable[[Any, Mapping[str, Any]], None]] = {
     "shown": _shown,
 }
 """Those that look at all words at once, beside the other arguments."""
+
+
+def check(bound: BoundArguments, /) -> None:
+    """Refuse words that name nothing; imports no torch.
+
+    Args:
+        bound: what a command is called with.
+
+    Raises:
+        UsageError: as whoever loads it would say.
+    """
+    for what, value in asked(bound):
+        if what in WHOLE:
+            WHOLE[what](value, bound.arguments)
+            continue
+        assert what in CHECKS or what in KINDS, what
+        look = CHECKS.get(what) or method(what)
+        for word in value if isinstance(value, tuple | list) else (value,):
+            look(word)

@@ -3,14 +3,12 @@
 `Annotated[str, naming("target")]` says what an argument is.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from inspect import BoundArguments
 from typing import Any, get_args
 
 from cyclopts import Parameter
-
-from cartograd.core.card import KINDS
 
 BY_THE_COMMAND = ("name",)
 """What a command looks up itself, as that is all it does."""
@@ -57,14 +55,11 @@ def named(annotation: Any, /) -> Iterator[Names]:
             yield extra.completer
 
 
-def check(bound: BoundArguments, /) -> None:
-    """Refuse words that name nothing; imports no torch.
+def asked(bound: BoundArguments, /) -> Iterator[tuple[str, Any]]:
+    """What has to be looked up of a command's arguments: what they name, and the words.
 
     Args:
         bound: what a command is called with.
-
-    Raises:
-        UsageError: as whoever loads it would say.
     """
     given = bound.arguments
     for key, parameter in bound.signature.parameters.items():
@@ -72,19 +67,5 @@ def check(bound: BoundArguments, /) -> None:
         if value is None or value == () or value == []:
             continue
         for one in named(parameter.annotation):
-            if one.applies(given):
-                _check(one.what, value, given)
-
-
-def _check(what: str, value: Any, given: Mapping[str, Any]) -> None:
-    if what in BY_THE_COMMAND:
-        return
-    from cartograd.apps.cli import lookups  # reads more files than help needs
-
-    if what in lookups.WHOLE:
-        lookups.WHOLE[what](value, given)
-        return
-    assert what in lookups.CHECKS or what in KINDS, what
-    look: Callable[[Any], object] = lookups.CHECKS.get(what) or lookups.method(what)
-    for word in value if isinstance(value, tuple | list) else (value,):
-        look(word)
+            if one.what not in BY_THE_COMMAND and one.applies(given):
+                yield one.what, value

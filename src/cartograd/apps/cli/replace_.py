@@ -8,7 +8,8 @@ from typing import Any
 
 from cartograd.apps.answers import units
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import Data, File, Many, Part, Seed, Somewhere, part_of, with_target
+from cartograd.apps.cli.common import Data, File, Many, Part, Seed, Somewhere, with_target
+from cartograd.apps.cli.words import part_of
 
 
 def replace_(

@@ -141,7 +141,7 @@ def compare(
         out: the HTML file to write; by default compare-FIRST-SECOND.html beside the last run.
         json: print one object.
     """
-    from cartograd.apps.cli.common import part_of
+    from cartograd.apps.cli.words import part_of
 
     output.check_page(out)
     part = part and part_of(part)
