@@ -214,10 +214,9 @@ def load(path: str | Path, /, *, model: nn.Module | None = None) -> Bundle:
     check_answers(folder, signed)
     leave(weights)  # what the checks have read
     file = folder / "reference.safetensors"
-    return Bundle(
-        signed, signature, spec, documents["metrics"], documents["about"], digest, folder,
-        read_tensors(file) if file.exists() else {},
-    )  # fmt: skip
+    reference = read_tensors(file) if file.exists() else {}
+    metrics, about = documents["metrics"], documents["about"]
+    return Bundle(signed, signature, spec, metrics, about, digest, folder, reference)
 
 
 def statistics(inputs: Shaped[Tensor, "n ..."], /) -> dict[str, Tensor]:
