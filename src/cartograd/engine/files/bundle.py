@@ -180,9 +180,8 @@ def load(path: str | Path, /, *, model: nn.Module | None = None) -> Bundle:
 
     Raises:
         UsageError: there is no bundle; a byte of it was changed; its model cannot be built by name
-            and none is given; names or shapes of weights differ; its tokenizer is of another
-            vocabulary; the model does not take and give what its signature says, or gives other
-            answers than it did when it was written.
+            and none is given; weights differ in names or shapes, its tokenizer in vocabulary, the
+            model in what it takes or gives from its signature, or in its answers from before.
     """
     folder = found(Path(path))
     digest = verified(folder)
