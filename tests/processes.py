@@ -9,6 +9,7 @@ share a fixture of the session. Parts are taken in the order of collection, by w
 free: the numbers of the parts are written into a pipe from which all read.
 """
 
+import argparse
 import mmap
 import os
 import sys
@@ -30,8 +31,14 @@ ALONE = "~"
 
 def add_option(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--processes", type=int, default=0, help="run the tests in so many forked processes"
+        "--processes", type=_count, default=0, help="run the tests in so many forked processes"
     )
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes; expected 0, 1, ...")
+    return int(text)
 
 
 def parts(items: list[pytest.Item]) -> list[list[pytest.Item]]:
@@ -106,6 +113,7 @@ class Processes:
         """Report what the processes tell, until all have ended."""
         hook, config = session.config.hook, session.config
         begun, open_ = dict.fromkeys(workers, "its first test"), set(workers)
+        left = len(session.items)
         while open_:
             for heard in wait(list(open_)):
                 try:
@@ -117,6 +125,7 @@ class Processes:
                         self.stop[0] = 1
                     continue
                 begun[heard] = begins  # type: ignore[index]
+                left -= bool(begins)
                 for data in reports:
                     report = hook.pytest_report_from_serializable(config=config, data=data)
                     hook.pytest_runtest_logreport(report=report)
@@ -124,6 +133,8 @@ class Processes:
                     config.pluginmanager.get_plugin("slowest").add(*seconds)
                 if session.shouldfail or session.shouldstop:
                     self.stop[0] = 1
+        if left and not self.stop[0]:
+            session.shouldfail = f"{left} tests were not run"
 
 
 class Worker:
