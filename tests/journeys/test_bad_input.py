@@ -91,11 +91,17 @@ WRONG_WORDS = [
     (("train", "transformer", "--data", "digits"), "transformer takes texts and texts, and digits"),
     # what cannot be written, before any work
     (("explain", "nowhere", "--out", "."), "for --out. . is a folder; expected a file to write"),
-    (("explain", "nowhere", "--out", "x.html"), "x.html is a picture; expected a name that ends"),
-    (("leak", "nowhere", "--out", "x.jpg"), "x.jpg is a picture; expected a name that ends"),
-    (("runs", "compare", "a", "b", "--out", "x.txt"), "x.txt is a page; expected a name that ends"),
-    (("replace", "a", "b", "--out", "x.png"), "x.png is a page; expected a name that ends"),
-    (("diagnose", "a", "--out", "x.png"), "x.png is a page; expected a name that ends"),
+    (("explain", "minilm", "--out", "x.html"), "x.html is a picture; expected a name that ends"),
+    (("leak", "minilm", "--out", "x.jpg"), "x.jpg is a picture; expected a name that ends"),
+    (
+        ("runs", "compare", "a*", "b*", "--out", "x.txt"),
+        "x.txt is a page; expected a name that ends",
+    ),
+    (("replace", "minilm", "hf", "--out", "x.png"), "x.png is a page; expected a name that ends"),
+    (
+        ("diagnose", "mlp", "--data", "moons", "--out", "x.png"),
+        "x.png is a page; expected a name that ends",
+    ),
     (("attack", "nowhere", "--out", "/dev/null/a.png"), "/dev/null is no folder"),
     (("export", "nowhere", "--out", "/dev/null/a.onnx"), "/dev/null is no folder"),
     (("diagnose", "mlp", "--data", "moons", "--out", "."), ". is a folder"),
@@ -115,7 +121,7 @@ WRONG_WORDS = [
     (("verify", "nowhere", "--out", "."), ". is a folder"),
     (("export", "nowhere"), "nowhere does not exist"),
     (("serve", "nowhere", "--port", "0"), "nowhere does not exist"),
-    (("show", "lenet"), "unknown method 'lenet'; did you mean 'lenet5'?"),
+    (("show", "lenet6"), "unknown method 'lenet6'; did you mean 'lenet5'?"),
     (("list", "models"), "unknown kind 'models'; did you mean 'model'?"),
     (("data", "get", "fashion"), "unknown data set 'fashion'; did you mean 'fashion-mnist'?"),
 ]
