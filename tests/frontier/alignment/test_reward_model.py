@@ -1,6 +1,8 @@
 """A reward model: made of a language model, learned from pairs, kept, and used by its folder."""
 
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -55,6 +57,21 @@ def test_it_is_learned_from_pairs_kept_and_named_by_its_folder(tmp_path):
     )  # fmt: skip
     expected = model.eval()(whole(made.tokens, made.labels, 0))[:, 0]
     torch.testing.assert_close(seen, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_what_fills_rows_up_is_not_read_where_the_tokenizer_alone_says_what_does():
+    data = _signature()
+    torch.manual_seed(0)
+    made = build("gpt:dim=8,heads=2,depth=1,context=16,dropout=0.0", signature=data)
+    port = replace(data.input, padding_id=None)
+    signature = replace(data, inputs=(port,))
+    told = SimpleNamespace(padding=2)
+    base = Signed(made.model, signature, spec=made.model.spec, tokenizer=told)
+    model = reward_model(base).eval()
+    torch.nn.init.normal_(model.model.head.weight)
+    assert model.signature.input.padding_id == model.model.padding_id == 2
+    short, filled = torch.tensor([[5, 3]]), torch.tensor([[5, 3, 2, 2]])
+    torch.testing.assert_close(model(short), model(filled))
 
 
 def test_modules_without_a_name_are_refused():

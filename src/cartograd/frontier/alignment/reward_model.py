@@ -1,6 +1,7 @@
 """Reward models: a language model that gives a number for a text instead of its next token."""
 
 import copy
+from dataclasses import replace
 
 from cartograd.architectures.transformer.decoder_classifier import DecoderClassifier
 from cartograd.core.build import build
@@ -27,10 +28,12 @@ def reward_model(base: Signed, /) -> Signed:
             "a reward model is made of a decoder that has a name, such as llama or gpt; this one "
             "is a module of your own"
         )
-    port = base.signature.input
+    port, told = base.signature.input, base.tokenizer
+    # The token that data of pairs fill rows up with, or else the last one that is read is a filler.
+    padding = port.padding_id or (None if told is None else told.padding) or 0
+    port = replace(port, padding_id=padding)
     spec = Spec(
-        "decoder-classifier",
-        {"decoder": str(base.spec), "classes": 1, "padding_id": port.padding_id or 0},
+        "decoder-classifier", {"decoder": str(base.spec), "classes": 1, "padding_id": padding}
     )
     made = build(spec, kind="model")
     assert isinstance(made, DecoderClassifier)
