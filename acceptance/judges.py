@@ -75,8 +75,8 @@ def reward_model_smollm2(session: Session, /) -> Outcome:
         wall.append(took[1])
     count = len(SORTS) * JUDGED
     return Outcome(
-        claim="SmolLM2-135M becomes a reward model, which knows explanations of a word from empty "
-        "answers and from explanations of other words",
+        claim="SmolLM2-135M becomes a reward model, which tells explanations of a word from empty "
+        "answers and, less surely, from explanations of other words",
         command=JUDGE,
         measured=[round(100 * one.share(one.reward), 2) for one in found],
         asked=f"for each seed, of {count} held-out pairs at least {RIGHT:.0%} whose better answer "

@@ -78,7 +78,7 @@ CARD = Card(
     ),
     evidence={"llm/rlhf": ("test_ppo_ends_at_the_analytic_optimum",)},
     tiny={"reward": "letter-4", "generations": 4, "length": 4},
-    missing={"llm/rlhf": "a published model's reward that rises"},
+    missing={"llm/rlhf": "a published model's reward that PPO raises beyond what a coin does"},
     settings={"optimizer": "adamw:lr=1e-4", "epochs": 3},
     logs={"reward": "higher", "kl": "lower"},
 )

@@ -63,9 +63,9 @@ CARD = Card(
             "test_a_decoder_prefers_what_is_better_in_new_pairs",
             "test_it_is_learned_from_pairs_kept_and_named_by_its_folder",
             "test_a_model_that_writes_learns_to_judge_and_is_a_reward_by_its_folder",
+            "acceptance:reward-model-smollm2",
         ),
     },
-    missing={"llm/rlhf": "a published reward model's accuracy on held-out pairs"},
     settings={"optimizer": "adamw:lr=1e-4", "epochs": 3},
     logs={"accuracy": "higher", "difference": "higher"},
 )
