@@ -22,9 +22,9 @@ from pathlib import Path
 from cartograd.core.errors import UsageError
 
 FOLDER = Path(__file__).parent / "zh"
-STRONG = 7
+STRONG = 9
 """Letters of a template that are enough to be sure of it."""
-DEEPEST = 7
+DEEPEST = 12
 """Templates within each other."""
 
 _PLACE = re.compile(r"\{(\w+)\}")
@@ -35,10 +35,10 @@ _WORDS = re.compile(r"[A-Za-z]{2}")
 _ATOM = re.compile(r"""(['"]).*\1|[^\s]*|[-+]?[\d.,]+ \S{1,9}""", re.DOTALL)
 _HAN = "\u3000-\u303f\u4e00-\u9fff\uff00-\uffef"
 _LOOSE = re.compile(rf"(?<=[{_HAN}]) (?=[{_HAN}])")
-_TIGHT = re.compile(r"(?<=[\u4e00-\u9fff])\0(?=[\w`-])(?![\u4e00-\u9fff])|"
-                    r"(?<=[\w`%])(?<![\u4e00-\u9fff])\0(?=[\u4e00-\u9fff])")  # fmt: skip
-_SENTENCES = re.compile(r"; |(?<=[\w)}%][.!?]) (?=[A-Z])")
-_SENTENCES_JOINED = re.compile(r"(?<=[\u3002\uff01\uff1f])\uff1b")
+_TIGHT = re.compile(r"(?<=[\u4e00-\u9fff])\0+(?=[\w`-])(?![\u4e00-\u9fff])|"
+                    r"(?<=[\w`%])(?<![\u4e00-\u9fff])\0+(?=[\u4e00-\u9fff])")  # fmt: skip
+_SENTENCES = ((re.compile(r"(?<=[\w)}%][.!?]) (?=[A-Z{])"), ""), (re.compile("; "), "；"))
+"""Between sentences, and between the halves of one; and their Chinese."""
 _JOINTS = (("; ", "；"), (". ", "。"), (": ", "："), (", ", "，"))
 """What joins sentences and clauses, and their Chinese, from the loosest on."""
 _ESCAPES = {"n": "\n", "t": "\t", '"': '"', "\\": "\\"}
@@ -144,12 +144,16 @@ class Catalogue:
         if deep == 0:
             return None
         near = self._near(text)
-        sentences = _SENTENCES.split(text)
-        if len(sentences) > 1:  # a template of two is sooner meant than one that swallows a second
-            whole = self._first([one for one in near if _SENTENCES.search(one.text)], text, deep)
-            told = [self._found(one, deep - 1) for one in sentences] if whole is None else []
-            if told and all(told):
-                return _SENTENCES_JOINED.sub("", "；".join(filter(None, told)))
+        for (
+            joint,
+            between,
+        ) in _SENTENCES:  # a template of two comes before one that swallows
+            parts = joint.split(text)
+            if len(parts) > 1 and (not between or text[-1] not in ".!?"):
+                whole = self._first([one for one in near if joint.search(one.text)], text, deep)
+                told = [self._found(one, deep - 1) for one in parts] if whole is None else []
+                if told and all(told):
+                    return between.join(filter(None, told))
         filled = self._first(near, text, deep)
         if filled is not None:
             return filled or None
