@@ -202,7 +202,7 @@ def _traced(value: str, given: Mapping[str, Any]) -> None:
     """What a trace looks at: the spec of a model, or one that was trained."""
     if given.get("what") == "field":
         known.check(value, kind="model")
-    elif given.get("what") in LOOKS:
+    elif given.get("what") in LOOKS and given.get("source"):
         named.check_target(value)
 
 
