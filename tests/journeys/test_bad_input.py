@@ -258,7 +258,7 @@ def test_a_picture_of_another_size_is_brought_to_it(cli_run, bring, digits, size
 def test_what_is_asked_of_a_model(cli_run, tmp_path, digits, bring):
     for words, part in (
         (("predict", digits), "nothing was given"),
-        (("predict", digits, "nowhere.png"), "there is no file or folder nowhere.png"),
+        (("predict", digits, "nowhere.png"), "nowhere.png is missing"),
         (("predict", digits, bring("text.png", "text")), "is not a readable picture"),
         (("predict", digits, "x.png", "--tpo", "2"), "unknown option '--tpo'; did you mean"),
         (("predict", digits, "x.png", "--csv", "--json"), "exclude each other"),

@@ -7,7 +7,7 @@ from cartograd.apps.cli.completing import METHODS, offered
 from cartograd.apps.cli.lookups import CHECKS, WHOLE
 from cartograd.core.card import KINDS
 
-FREE = {"source", "config"}
+FREE = {"config"}
 """Arguments that are files alone."""
 
 

@@ -25,7 +25,7 @@ Source = Annotated[str, Parameter(allow_leading_hyphen=True)]
 """A raw input: a file, or numbers, the first of which may be negative."""
 
 Raw = Annotated[Source, naming("source")]
-"""A raw input that is looked for before a model is loaded."""
+"""A raw input, of which a shell may offer files."""
 
 Target = Annotated[str, naming("target")]
 """A run, a bundle, an ONNX file or published weights."""

@@ -15,7 +15,7 @@ from cartograd.apps.load.traces import LOOKS, TRACES
 from cartograd.core import known, registry
 from cartograd.core.card import KINDS
 from cartograd.core.errors import unknown
-from cartograd.core.paths import is_there, looks_like_path, no_such_path
+from cartograd.core.paths import is_there
 from cartograd.core.spec import Spec
 from cartograd.engine.device.names import check_device
 from cartograd.engine.optim.torch_names import check_optimizer
@@ -120,12 +120,6 @@ def _found(kind: str) -> Callable[[str], object]:
     return lambda word: registry.find(Spec.parse(word).name, kind=kind)
 
 
-def _source(word: str) -> None:
-    """A raw input: a file that is not there is none, whatever the model reads."""
-    if word != "-" and looks_like_path(word) and not is_there(Path(word).expanduser()):
-        raise no_such_path(word, hint="; a text that is spelt so goes through standard input (-)")
-
-
 CHECKS: dict[str, Callable[[Any], object]] = {
     "target": named.check_target,
     "somewhere": _somewhere,
@@ -146,7 +140,6 @@ CHECKS: dict[str, Callable[[Any], object]] = {
     "sampler of either": _sampler,
     "device": check_device,
     "poison by name": _found("poison"),
-    "source": _source,
 }
 """Those that look at one word after the other."""
 
