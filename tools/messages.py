@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cartograd.apps.load.options import DataOptions
-from cartograd.core.catalogue import FOLDER, fill, read
+from cartograd.core.catalogue import FOLDER, Catalogue, fill, read
 from cartograd.engine.loop.option_fields import docs
 from cartograd.engine.loop.options import FitOptions
 from tools.message_source import SOURCE, Message, messages, room
@@ -25,7 +25,7 @@ HEADER = (
 FOREIGN = "foreign"
 """The part with sentences of other packages; it is written by hand."""
 HAN = "\u4e00-\u9fff"
-_PLACE = re.compile(r"\{(\w+)\}")
+_PLACE = re.compile(r"\{([A-Za-z_]\w*)\}")
 _KEPT = re.compile(
     r"(?<![\w-])--[a-z][-\w]*|`[^`{]+`|\b[a-z_]+=(?=\w|\{)|\b[A-Z](?:[a-z]+[A-Z]|[A-Z]+[a-z]{2})\w*"
 )
@@ -156,6 +156,16 @@ def filled(one: Message, zh: str, /) -> tuple[str, str]:
     return english.replace("{{", "{").replace("}}", "}"), fill(zh, values)
 
 
+def mistaken(parts: dict[str, list[Message]], /, *, every: int = 1) -> Iterator[str]:
+    """Templates (of so many one) that are taken for another when they are filled, a line each."""
+    known = entries()
+    catalogue = Catalogue(known)
+    for one in [one for part in parts.values() for one in part][::every]:
+        english, chinese = filled(one, known.get(one.text) or one.text)
+        if catalogue.translated(english) != chinese and known.get(one.text):
+            yield f"taken for another: {english!r} -> {catalogue.translated(english)!r}"
+
+
 def check(parts: dict[str, list[Message]], /) -> list[str]:
     """All faults of the catalogue, a line each."""
     known = entries()
@@ -173,7 +183,8 @@ def check(parts: dict[str, list[Message]], /) -> list[str]:
 def main() -> int:
     """Write the files, or check them."""
     if "--check" in sys.argv:
-        wrong = check(found())
+        parts = found()
+        wrong = [*check(parts), *mistaken(parts)]
         print(*wrong, sep="\n", end="\n" * bool(wrong))
         return bool(wrong)
     parts, known = found(), entries()

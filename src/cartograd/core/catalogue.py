@@ -27,7 +27,7 @@ STRONG = 9
 DEEPEST = 12
 """Templates within each other."""
 
-_PLACE = re.compile(r"\{(\w+)\}")
+_PLACE = re.compile(r"\{([A-Za-z_]\w*)\}")
 _ENDING = re.compile(r"s\d*")
 """Places for what English alone needs: `example{s}`, `{s}` for is or are."""
 _WHOLE = re.compile(r"(?<![\w\0])[A-Za-z]+(?![\w\0])")
@@ -114,6 +114,11 @@ class Catalogue:
         return found
 
     @cached_property
+    def looked(self) -> dict[str, str | None]:
+        """What parts of texts were found to be, so that each is looked up once."""
+        return {}
+
+    @cached_property
     def known(self) -> dict[str, str]:
         """What was looked up before."""
         return {}
@@ -137,6 +142,11 @@ class Catalogue:
 
     def _found(self, text: str, deep: int) -> str | None:
         """The Chinese of a text without space around it, if it is known."""
+        if text not in self.looked:
+            self.looked[text] = self._sought(text, deep)
+        return self.looked[text]
+
+    def _sought(self, text: str, deep: int) -> str | None:
         if not _WORDS.search(text):
             return None
         if text in self.exact:
