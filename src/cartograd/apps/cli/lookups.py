@@ -14,7 +14,7 @@ from cartograd.apps.load.endpoint import is_endpoint
 from cartograd.apps.load.traces import LOOKS, TRACES
 from cartograd.core import known, registry
 from cartograd.core.card import KINDS
-from cartograd.core.errors import unknown
+from cartograd.core.errors import nearest, unknown
 from cartograd.core.paths import is_there
 from cartograd.core.spec import Spec
 from cartograd.engine.device.names import check_device
@@ -26,6 +26,9 @@ BEFORE = "before"
 METHODS = {"objective": "objective", "adapter": "adapter", "privacy": "privacy",
            "federated": "federated"}  # fmt: skip
 """Settings of a training that are specs of methods, each with its kind."""
+
+SLIP = 0.7
+"""How like a format a word is that is taken for a slip of it."""
 
 LEARNING = ("distill", "fine-tune")
 """Steps of a compression that are trainings."""
@@ -111,8 +114,10 @@ def _sampler(word: str) -> None:
 
 
 def _exporter(word: str) -> None:
-    if word != "peft":
-        known.check(word, kind="exporter")
+    name = Spec.parse(word).name
+    exporters = registry.spellings(kind="exporter")
+    if registry.lookup(name, kind="exporter") or nearest(name, exporters, alike=SLIP):
+        known.check(word, kind="exporter")  # of formats of others the verb says what to take
 
 
 def _found(kind: str) -> Callable[[str], object]:
