@@ -11,7 +11,7 @@ from typing import Any
 
 from blake3 import blake3
 
-from cartograd.core import direct
+from cartograd.core import direct, system
 from cartograd.core.at_work import prefix, sweep, working_folder
 from cartograd.core.errors import UsageError
 from cartograd.core.locks import hold
@@ -19,11 +19,7 @@ from cartograd.core.locks import hold
 
 def flush(path: Path) -> None:
     """Ask the disk to keep `path` (a file or a folder) before we rely on it."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    system.keep(path)
 
 
 def write_file(path: str | Path, content: str | bytes, /) -> Path:
@@ -43,7 +39,10 @@ def write_file(path: str | Path, content: str | bytes, /) -> Path:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-            temporary.replace(path)
+            if not system.WINDOWS:  # the lock holds until it is whole; there no open file is moved
+                temporary.replace(path)
+        if system.WINDOWS:
+            system.move(temporary, path)
         flush(path.parent)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
@@ -87,12 +86,12 @@ def write_folder(
 def _move(new: Path, path: Path) -> None:
     """Let `new` take the place of `path`; if that fails, `path` is as it was."""
     if not path.exists():
-        new.replace(path)
+        system.move(new, path)
         return
     with working_folder(path) as (aside, _):
-        path.replace(aside / path.name)
+        system.move(path, aside / path.name)
         try:
-            new.replace(path)
+            system.move(new, path)
         except BaseException:
             (aside / path.name).replace(path)
             raise

@@ -1,22 +1,23 @@
 """Locks on folders and files. The system lifts them when their process ends, however it ends."""
 
-import fcntl
 import os
 from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
+from cartograd.core import system
 from cartograd.core.errors import UsageError
 
 
 class FolderLock:
     """Holds a folder against others who lock it, in this process too, until `close`.
 
-    It is on the folder itself, so no file is left behind; where the file system has no locks there
-    is none.
+    It is on the folder itself, so no file is left behind; where the system or the file system has
+    no locks there is none.
 
     Attributes:
-        handle: of the folder; a program that inherits it holds the lock, too, until it ends.
+        handle: of the folder; a program that inherits it holds the lock, too, until it ends. It is
+            -1 where folders cannot be opened.
 
     Raises:
         UsageError: another holds it.
@@ -25,10 +26,13 @@ class FolderLock:
     held: ClassVar[set[int]] = set()
 
     def __init__(self, folder: Path, /) -> None:
+        self.handle = -1
+        if system.fcntl is None:
+            return
         self.handle = os.open(folder, os.O_RDONLY)
         self.held.add(self.handle)
         try:
-            fcntl.flock(self.handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(self.handle)
         except BlockingIOError as error:
             self.close()
             raise UsageError(
@@ -54,13 +58,24 @@ def _forget() -> None:
         os.close(FolderLock.held.pop())
 
 
-os.register_at_fork(after_in_child=_forget)
+system.after_fork(_forget)
+
+
+def _lock(handle: int) -> None:
+    """Lock an open file, unless another has.
+
+    Raises:
+        OSError: another has, or there are no locks.
+    """
+    if system.fcntl is None:
+        raise OSError("this system has no locks on open files")
+    system.fcntl.flock(handle, system.fcntl.LOCK_EX | system.fcntl.LOCK_NB)
 
 
 def hold(handle: int, /) -> None:
     """Lock an open file until it is closed, if the file system can."""
     with suppress(OSError):
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(handle)
 
 
 def abandoned(path: Path, /) -> bool:
@@ -70,7 +85,7 @@ def abandoned(path: Path, /) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(handle)
     except OSError:
         return False
     finally:

@@ -20,6 +20,7 @@ from cartograd.apps.cli import output
 from cartograd.core.at_work import scratch_folder
 from cartograd.core.interrupt import SIGNALS
 from cartograd.core.locks import FolderLock
+from cartograd.core.system import SAVE, WINDOWS, apart
 
 if TYPE_CHECKING:
     from cartograd.engine.logging.view import View
@@ -37,10 +38,12 @@ def launch(words: Sequence[str], number: int, /) -> int:
 
         def forward(sent: int, _: FrameType | None) -> None:
             for program in programs:
-                if program.poll() is None:
+                if program.poll() is None and WINDOWS:  # no signal of ours can be sent there
+                    program.terminate()
+                elif program.poll() is None:
                     program.send_signal(sent)
 
-        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+        numbers = [one for one in (signal.SIGINT, signal.SIGTERM, SAVE) if one is not None]
         before = {one: signal.signal(one, forward) for one in numbers}
         try:
             programs += (_start(words, rank, number, folder, lock) for rank in range(number))
@@ -63,13 +66,15 @@ def _start(
     told |= {"CARTOGRAD_STORE": folder / "store", MISTAKES: folder, PARENT: os.getpid()}
     threads = max(1, (os.cpu_count() or 1) // number)
     environment = {"OMP_NUM_THREADS": str(threads)} | os.environ
+    separate = apart(lock.handle)  # the folder is in use until the last of them has ended
     return subprocess.Popen(
         [sys.executable, "-m", "cartograd", *words],
         env=environment | {key: str(value) for key, value in told.items()},
         stdout=None if rank == 0 else subprocess.DEVNULL,
         stderr=None if rank == 0 else (folder / f"errors-{rank}").open("wb"),
-        start_new_session=True,  # a Ctrl-C comes once, from us
-        pass_fds=(lock.handle,),  # the folder is in use until the last of them has ended
+        start_new_session=separate.session,  # a Ctrl-C comes once, from us
+        creationflags=separate.flags,
+        pass_fds=separate.handles,
     )
 
 

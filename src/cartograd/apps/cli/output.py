@@ -120,7 +120,16 @@ def _fitting(columns: Sequence[str], rows: list[list[str]], right: Sequence[str]
             parts.append(blank + cell if name in right else cell + blank)
         return " " + "   ".join(parts).rstrip()
 
-    return "\n".join([line(columns), " " + "\u2500" * whole, *map(line, rows), ""])
+    return "\n".join([line(columns), " " + _rule() * whole, *map(line, rows), ""])
+
+
+def _rule() -> str:
+    """What lines are drawn with, where the screen has it: code page 1252 does not."""
+    try:
+        "\u2500".encode(sys.stdout.encoding or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return "-"
+    return "\u2500"
 
 
 def _wrapped(columns: Sequence[str], rows: list[list[str]], right: Sequence[str]) -> str:

@@ -114,7 +114,9 @@ def listen(host: str, port: int, /) -> socket.socket:
         raise UsageError(f"host {host!r} is not known: {error.strerror or error}") from error
     listener = socket.socket(family, kind, protocol)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # On Windows the usual option lets two programs have one port.
+        alone = vars(socket).get("SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR)
+        listener.setsockopt(socket.SOL_SOCKET, alone, 1)
         listener.bind(place)
         listener.listen(2048)
     except OSError as error:

@@ -7,6 +7,7 @@ from PIL import Image
 
 from cartograd.core.errors import UsageError
 from cartograd.core.files import write_folder
+from cartograd.core.system import named
 from cartograd.data.dataset.dataset import Dataset, Examples
 
 
@@ -27,7 +28,7 @@ def write_pictures(data: Dataset, folder: str | Path, /) -> Path:
 
 
 def _write_split(split: Examples, folder: Path) -> None:
-    labels = [name.replace("/", "-") for name in split.signature.output.labels]
+    labels = [named(name) for name in split.signature.output.labels]
     for name in labels if len(split) else ():
         (folder / name).mkdir(parents=True)
     batches = split.batches(batch_size=1024, shuffle=False)

@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cartograd.core import system
 from cartograd.core.at_work import scratch_folder
 from cartograd.core.cache import cache_folder
 from cartograd.core.errors import UsageError, unknown
@@ -214,16 +215,15 @@ def _lock(folder: Path) -> Iterator[None]:
 
     The lock's file goes with it. Who waited for one that went makes another.
     """
-    try:
-        import fcntl
-    except ImportError:  # not on Windows; whole folders still appear at once
+    fcntl = system.fcntl
+    if fcntl is None:  # whole folders still appear at once
         yield
         return
     path = folder.parent / f".{folder.name}.lock"
     while True:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle = path.open("w")
+            handle = path.open("wb")
         except OSError as error:
             raise UsageError(f"cannot write {path.parent}: {error.strerror or error}") from error
         with handle:

@@ -6,6 +6,8 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
+from cartograd.core.system import SAVE
+
 
 class Stop:
     """Notes that a signal asked us to stop or to save; loops look at it between steps.
@@ -23,7 +25,7 @@ class Stop:
         save: whether SIGUSR1 asked for a checkpoint; whoever saves sets it back.
     """
 
-    SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+    SIGNALS = tuple(one for one in (signal.SIGINT, signal.SIGTERM, SAVE) if one is not None)
 
     def __init__(self, *, alone: bool = True) -> None:
         self.alone = alone
@@ -46,7 +48,7 @@ class Stop:
         self._restore()
 
     def _note(self, number: int, _: FrameType | None) -> None:
-        if number == signal.SIGUSR1:
+        if number == SAVE:
             self.save = True
             return
         if (

@@ -21,7 +21,7 @@ from typing import Any
 
 import tomli_w
 
-from cartograd.core import plugins
+from cartograd.core import plugins, system
 from cartograd.core.errors import UsageError
 from cartograd.core.files import flush, write_file
 from cartograd.core.locks import FolderLock
@@ -36,8 +36,8 @@ def new_run(root: str | Path, stem: str, /) -> Path:
     Raises:
         UsageError: it cannot be made.
     """
-    root = Path(root)
-    number = 1
+    root, number = Path(root), 1
+    stem = system.named(stem) if system.WINDOWS else stem
     while True:
         path = root / f"{stem}-{number}"
         try:

@@ -98,9 +98,10 @@ class Timer:
 
 def peak_memory() -> int | None:
     """The peak memory of this process in bytes; None where the system does not tell."""
-    if sys.platform == "win32":
+    try:
+        import resource
+    except ImportError:  # on Windows
         return None
-    import resource
 
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else most * 1024
