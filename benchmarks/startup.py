@@ -206,7 +206,7 @@ CASES = (
         unit="slip",
         sides={
             "cartograd train lenet6": _cli("train", "lenet6", "--data", "digits"),
-            "cartograd train mlp:widht=3": _cli("train", "mlp:widht=3", "--data", "digits"),
+            "cartograd train mlp:wide=3": _cli("train", "mlp:wide=3", "--data", "digits"),
             "cartograd train --data digitz": _cli("train", "mlp", "--data", "digitz"),
             "cartograd train --set batchsize=3": _cli(
                 "train", "mlp", "--data", "digits", "--set", "batchsize=3"

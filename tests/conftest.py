@@ -35,6 +35,7 @@ os.environ.update(
     MPLBACKEND="Agg",
     CARTOGRAD_COMPILER="off",  # products are torch's but where a test asks for compiled ones
     OMP_NUM_THREADS="1",
+    LC_ALL="C.UTF-8",  # messages are English but where a test asks for Chinese
 )
 
 # What is imported and collected lives as long as the session; looking through it for garbage again

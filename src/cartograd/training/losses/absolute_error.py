@@ -23,6 +23,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cartograd.core.card import Card
+from cartograd.training.losses.alike import alike
 
 CARD = Card(
     name="absolute-error",
@@ -47,5 +48,10 @@ CARD = Card(
 def absolute_error(
     outputs: Float[Tensor, "b ..."], targets: Float[Tensor, "b ..."], /
 ) -> Float[Tensor, " b"]:
-    """The mean of the absolute errors of each example."""
+    """The mean of the absolute errors of each example.
+
+    Raises:
+        UsageError: outputs and targets differ in shape.
+    """
+    alike("absolute-error", outputs, targets)
     return (outputs - targets).abs().flatten(1).mean(1)

@@ -23,6 +23,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cartograd.core.card import Card
+from cartograd.training.losses.alike import alike
 
 CARD = Card(
     name="huber",
@@ -58,7 +59,11 @@ def huber(
         outputs: of the model.
         targets: the right values.
         delta: size of the error at which the loss turns from squared to straight.
+
+    Raises:
+        UsageError: outputs and targets differ in shape.
     """
+    alike("huber", outputs, targets)
     size = (outputs - targets).abs()
     small = size.clamp(max=delta)
     # small^2 / 2 + delta (size - small) is both branches at once, with the right gradient in each.

@@ -22,6 +22,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cartograd.core.card import Card
+from cartograd.training.losses.alike import alike
 
 CARD = Card(
     name="mse",
@@ -44,5 +45,10 @@ CARD = Card(
 
 
 def mse(outputs: Float[Tensor, "b ..."], targets: Float[Tensor, "b ..."], /) -> Float[Tensor, " b"]:
-    """The mean of the squared errors of each example."""
+    """The mean of the squared errors of each example.
+
+    Raises:
+        UsageError: outputs and targets differ in shape.
+    """
+    alike("mse", outputs, targets)
     return (outputs - targets).square().flatten(1).mean(1)
