@@ -116,6 +116,7 @@ LEARNED: dict[str, Row] = {
     "translation-spanish": translation.into_spanish,
     "translation-chinese": translation.into_chinese,
     "bahdanau-beams": attention.bahdanau_beams,
+    "attention-long-sentences": attention.attention_long_sentences,
     "back-translation": paraphrases.back_translation,
     "chinese-reviews": language.chinese_reviews,
     "word-vectors": language.word_vectors,
@@ -238,7 +239,10 @@ NEEDS: dict[str, tuple[str, ...]] = {
     ),
     "safety-prompts": ("gate",),
     "bible": ("translation-spanish", "word-vectors"),
-    "gettext": ("translation-chinese", "bahdanau-beams", "back-translation"),
+    "gettext": (
+        *("translation-chinese", "bahdanau-beams", "attention-long-sentences"),
+        "back-translation",
+    ),
     "zh-reviews": (
         *("auto-on-twelve", "chinese-reviews", "explainers-tables-texts"),
         "texts-with-labels",
