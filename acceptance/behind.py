@@ -27,10 +27,14 @@ def learned(command: str, work: Path, /, *, reward: Any = None) -> Learned:
         command: names the file of its data after a colon.
         work: where that file is.
         reward: in place of the objective's own.
+
+    Raises:
+        Stopped: a signal came while it learned; what has learned in part is no row's model.
     """
     import cartograd as cg
     from cartograd.apps.load.settings import parsed
     from cartograd.apps.verbs.plan import planned
+    from cartograd.core.interrupt import stoppable
     from cartograd.engine.loop.fit import fit
 
     words = shlex.split(command)
@@ -45,6 +49,7 @@ def learned(command: str, work: Path, /, *, reward: Any = None) -> Learned:
     objective: Any = plan.objective
     if reward is not None:
         objective.reward = reward
-    fit(objective, plan.batches(), options=replace(plan.options, monitor=None, patience=None))
+    with stoppable():
+        fit(objective, plan.batches(), options=replace(plan.options, monitor=None, patience=None))
     took = time.process_time() - start[0], time.perf_counter() - start[1]
     return Learned(plan.model.eval(), *took)
