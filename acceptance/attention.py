@@ -21,6 +21,9 @@ TOKENS = 20
 """Of a sentence at most that is not long."""
 
 LEARNS = COMMAND.replace(DATA, LONG).replace("--epochs 8", "--epochs 5")
+"""After seed 100, where five epochs of both took 190 CPU seconds and attention gained 1.6 chrF (1.2
+to 2.2) on long sentences, 5.2 on shorter ones; nothing was changed."""
+
 TOGETHER = 50
 """Texts that are translated at once."""
 
@@ -128,8 +131,10 @@ def attention_long_sentences(session: Session, /) -> Outcome:
         notes=[
             f"{len(sources)} messages of programs and a game of the test part, from English into "
             f"Chinese, whose source has {TOKENS + 1} to 40 tokens; 95 % intervals over these, of "
-            "each seed. Both models have the same sizes and read the same pairs equally often; "
-            "CPU seconds are of both.",
+            "each seed. Both models are equally wide (with attention 1.08 million weights, without "
+            "0.96) and read the same pairs equally often; CPU seconds are of both.",
+            f"Of {len(data.train):,} pairs neither learns to translate long sentences well: what "
+            "is asked is which of the two says more of what it should.",
         ],
     )
 

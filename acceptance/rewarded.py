@@ -68,8 +68,8 @@ RISE, NEAR = 0.3, 10.0
 that was rewarded by chance; the most nats of divergence of an answer, with its interval. After seed
 100 of GRPO, where twelve steps at a price of 0.04 gave 72 points more at 8.3 nats, and in the last
 four of them the reward rose no more; so there are nine at 0.1. PPO is asked the same. Its settings
-are from seed 100, where the first ones gave 53 points more at 2.6 nats, and no coin was tried; those
-from seed 3 up 65 more at 2.9, and a coin 8 more at 0.2."""
+are from seed 100, where the first ones gave 53 points more at 2.6 nats (no coin was tried), and
+those from seed 3 up 65 more at 2.9, of a coin 8 more at 0.2."""
 
 FEWER = "So far this is {} of {} seeds."
 
