@@ -94,6 +94,8 @@ class Processes:
             for number in range(min(self.count, len(todo))):
                 heard, told = Pipe(duplex=False)
                 if (pid := os.fork()) == 0:
+                    for one in (heard, *workers):  # so that none outlives who listens
+                        one.close()
                     Worker(session, number, told, self.stop).run(todo, taken)
                 told.close()
                 workers[heard] = pid
