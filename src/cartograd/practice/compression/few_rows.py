@@ -167,10 +167,10 @@ def readable(x: Tensor, columns: int, /) -> bool:
         and x.shape[1] == columns
         and x.is_cpu
         and x.dtype == torch.float32
+        and not torch.compiler.is_compiling()  # dynamo traces nothing of what follows
         and not x.is_neg()  # signs that memory does not hold
         and not (x.requires_grad and torch.is_grad_enabled())
         and not is_wrapped(x)
-        and not torch.compiler.is_compiling()
         and not torch.compiler.is_exporting()
         and not torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
         and not torch._C._len_torch_dispatch_stack()  # what counts calls of torch sees none of ours
