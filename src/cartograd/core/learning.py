@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import torch
 from jaxtyping import Shaped
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from cartograd.core.errors import UsageError
 
@@ -37,7 +38,11 @@ def check_learns(*modules: nn.Module) -> None:
         UsageError: weights were made in `torch.inference_mode`.
     """
     for module in modules:
-        if any(weight.is_inference() for weight in (*module.parameters(), *module.buffers())):
+        if any(
+            weight.is_inference()
+            for weight in (*module.parameters(), *module.buffers())
+            if not is_lazy(weight)
+        ):
             raise UsageError(
                 f"the weights of {type(module).__name__} were made in torch.inference_mode, and "
                 "no gradient goes through such; make or load the model outside of it"

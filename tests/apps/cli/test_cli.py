@@ -296,6 +296,7 @@ def test_doctor_tells_what_is_there(cli_run):
     kernels = {one.pop("task"): one for one in found["kernels"]}
     assert {task: one["fallback"] for task, one in kernels.items()} == {
         "large linear layers": "torch's linear",
+        "GELU between rounded layers": "torch's",
         "bf16 training": "float32",
         "attention in training": "torch's kernel",
         "dropout": "torch's dropout",

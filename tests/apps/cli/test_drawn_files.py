@@ -47,7 +47,7 @@ def test_a_part_of_a_picture_is_made_up_in_its_own_size(bundles, files, cli_run)
     words = ("generate", str(bundles / "ddpm"), "--inpaint", "picture.png", "--mask", "mask.png")
     done = cli_run(*words, "--out", "whole.png", "--class", "3")
     assert done.code == 0
-    assert "completed   picture.png, 1 time, seed 0" in done.out
+    assert "completed  picture.png, 1 time, seed 0" in done.out
     with Image.open("whole.png") as whole, Image.open("picture.png") as before:
         made, given = np.array(whole), np.array(before)
     hole = np.zeros((8, 8), bool)

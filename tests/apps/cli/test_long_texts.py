@@ -54,7 +54,10 @@ def test_a_window_reads_needles_beyond_the_context(bundle):
     ("words", "message"),
     [
         (("--looks", "position"), "position needs a text: give data"),
-        (("--looks", "position", "--data", "nowhere.txt"), "nowhere.txt cannot be read as a text"),
+        (
+            ("--looks", "position", "--data", "nowhere.txt"),
+            "there is no file or folder nowhere.txt",
+        ),
         (("--looks", "position", "--data", "text.txt", "--lengths", "600"), "than the context of"),
         (("--looks", "needle,noise"), "noise looks at training"),
         (("--looks", "needle", "--lengths", "many"), "--lengths many is no number of tokens"),

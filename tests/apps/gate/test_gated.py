@@ -136,5 +136,5 @@ def test_the_command_says_why(tmp_path, capsys, monkeypatch, says):
     assert (told.code, told.json["text"], told.json["refused"]) == (0, "Bread. A bomb.", None)
     told = run("generate", target, "bread", "--gate-report", report)
     assert (told.code, "--gate-report is of a gate" in told.err) == (2, True)
-    told = run("generate", "nothing-there", "bread", "--gate", "rulse")
+    told = run("generate", target, "bread", "--gate", "rulse")
     assert (told.code, "a gate is rules, RUN" in told.err) == (2, True)

@@ -316,7 +316,12 @@ def of_pictures():
         (writer, "x", {"batch_size": 2, "cache": "paged", "window": 9}, "give no window with it"),
         (writer, "x", {"count": 2, "beams": 2}, "count is for texts that are drawn"),
         (writer, "x", {"length": 0}, "length=0"),
-        (writer, "x", {"samplers": "top-q:p=0.1"}, "unknown token-sampler 'top-q'"),
+        (
+            writer,
+            "x",
+            {"samplers": "top-q:p=0.1"},
+            "unknown sampler 'top-q'; did you mean 'top-p'?",
+        ),
         (writer, "x", {"samplers": "top-p:p=1.1"}, "p=1.1 is out of range"),
         (writer, "x", {"beams": 2, "seed": 1}, "a beam search does not sample"),
     ],

@@ -119,7 +119,7 @@ def test_the_table_and_what_its_flags_refuse(runs, capsys, monkeypatch):
         (("--limit", "3"), "--limit goes with --tasks or with another model"),
         (("--plain", "x.txt"), "--plain goes with --tasks or with another model"),
         (("--against", "before", "--min", "nll=2"), "--min is of one model; with --against leave"),
-        (("--against", "no/such", "--metrics", "nll"), "no/such, which"),
+        (("--against", "no/such", "--metrics", "nll"), "no/such does not exist; expected a bundle"),
         (("--tasks", "mmlu-dev", "--plain", "x.txt"), "--plain is of data with metrics"),
     ):
         done = line("evaluate", tuned.folder, *words)

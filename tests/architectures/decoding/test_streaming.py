@@ -82,7 +82,7 @@ def anew(made, tokens, sinks, window):
         y = Anew(rotary, sinks, window, made.window if letter in "wm" else None)(q, k, v)
         x = x + own.out(y.transpose(1, 2).flatten(2))
         x = x + block.feed_forward(block.feed_forward_norm(x))
-    return made._scores(made.norm(x))
+    return made.logits(made.norm(x))
 
 
 @pytest.mark.law("streaming")

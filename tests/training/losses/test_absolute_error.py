@@ -3,6 +3,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from cartograd.core.errors import UsageError
 from cartograd.training.losses.absolute_error import absolute_error
 from tests.reference import Reference
 
@@ -40,3 +41,9 @@ def test_the_best_constant_is_the_median():
     guesses = torch.cat((targets[:, 0], targets.mean(0)))
     losses = [absolute_error(g.expand(101, 1), targets).mean().item() for g in guesses]
     assert guesses[int(np.argmin(losses))] == targets.median()
+
+
+def test_what_is_not_one_to_one_is_refused():
+    """Of as many examples as values torch would stretch one over the other without a word."""
+    with pytest.raises(UsageError, match="are not one to one"):
+        absolute_error(torch.zeros(2, 2), torch.zeros(2))

@@ -3,6 +3,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from cartograd.core.errors import UsageError
 from cartograd.training.losses.huber import huber
 from cartograd.training.losses.mse import mse
 
@@ -44,3 +45,9 @@ def fitted(loss):
 def test_outliers_pull_less():
     robust, squared = fitted(huber), fitted(mse)
     assert np.abs(robust - [2, 1]).max() < 0.5 < 2 < np.abs(squared - [2, 1]).max()
+
+
+def test_what_is_not_one_to_one_is_refused():
+    """Of as many examples as values torch would stretch one over the other without a word."""
+    with pytest.raises(UsageError, match="are not one to one"):
+        huber(torch.zeros(2, 2), torch.zeros(2))

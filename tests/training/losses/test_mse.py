@@ -3,6 +3,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from cartograd.core.errors import UsageError
 from cartograd.training.losses.mse import mse
 from tests.reference import Reference
 
@@ -39,3 +40,9 @@ def test_gradient_is_in_proportion_to_the_error():
     outputs.requires_grad_()
     (gradient,) = torch.autograd.grad(mse(outputs, targets).sum(), outputs)
     torch.testing.assert_close(gradient, 2 * (outputs - targets) / 4, rtol=0, atol=1e-12)
+
+
+def test_what_is_not_one_to_one_is_refused():
+    """Of as many examples as values torch would stretch one over the other without a word."""
+    with pytest.raises(UsageError, match="are not one to one"):
+        mse(torch.zeros(2, 2), torch.zeros(2))

@@ -160,7 +160,8 @@ def _limits(value: Any, _: Mapping[str, Any]) -> None:
 
 
 def _resumed(value: Any, given: Mapping[str, Any]) -> None:
-    named.resumed(value, given.get("folder"), None)
+    if value != "auto" and not given.get("seeds"):  # those have folders of their own kind
+        named.resumed(value, given.get("folder"), None)
 
 
 def _settings(value: Sequence[str], given: Mapping[str, Any]) -> None:

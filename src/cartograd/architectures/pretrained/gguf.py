@@ -45,6 +45,7 @@ CARD = Card(
     proofs=(
         "oracle: transformers on the same files, quantised or not, and with keys changed one by "
         "one: logits to 1e-10 in float64, or refused by name",
+        "law: the older layout of a Mixtral, with its experts apart, is the same model to the bit",
     ),
 )
 
