@@ -152,12 +152,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     `program`: an ONNX file is kept of foreign modules. It takes a second of processor for each,
     and is traced without the shape-checking hook. `chart`: charts are written, not only drawn; it
     took a third of the time of the command line's tests. `yardstick`: a quick model is fitted
-    beside each that is trained. Before all fixtures, also those of a whole file.
+    beside each that is trained. What a prediction takes is told from a few calls. Before all
+    fixtures, also those of a whole file.
     """
     from cartograd.apps.report import theme
     from cartograd.apps.verbs import kept_program
+    from cartograd.practice.deployment import in_turns
     from cartograd.practice.yardsticks import yardstick
 
+    in_turns.SECONDS, in_turns.CALLS = 0.0, in_turns.LEAST
     asked = item.get_closest_marker("program") is not None
     kept_program.wanted = kept_program.unnamed if asked else lambda model: False
     if item.get_closest_marker("compile") is not None:

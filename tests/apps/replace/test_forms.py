@@ -24,11 +24,6 @@ LABELS = ("dark", "light")
 ENDPOINT = import_module("cartograd.apps.replace.forms.endpoint")
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    monkeypatch.setattr(import_module("cartograd.apps.replace.cost"), "SECONDS", 0.0)
-
-
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
     root, rng = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)

@@ -17,11 +17,6 @@ from cartograd.practice.metrics.nll import nll
 NAMES = ("wind", "rain", "snow")
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    monkeypatch.setattr(import_module("cartograd.apps.replace.cost"), "SECONDS", 0.0)
-
-
 def weather(n=300):
     """Three numbers, each of which says whether one thing holds."""
     x = torch.rand(n, 3, generator=torch.Generator().manual_seed(0)) * 2 - 1

@@ -3,7 +3,6 @@
 import copy
 from collections import OrderedDict
 from dataclasses import replace
-from importlib import import_module
 
 import numpy as np
 import pytest
@@ -18,11 +17,6 @@ from cartograd.data.text.tokenizer import Tokenizer
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
 LABELS = ("dark", "light", "odd")
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    monkeypatch.setattr(import_module("cartograd.apps.replace.cost"), "SECONDS", 0.0)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import csv
 import json
-from importlib import import_module
 
 import numpy as np
 import pytest
@@ -17,12 +16,6 @@ from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.data.dataset.dataset import Split
 from tests.commands import command
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    """Costs are measured by a few answers."""
-    monkeypatch.setattr(import_module("cartograd.apps.replace.cost"), "SECONDS", 0.0)
 
 
 @pytest.fixture

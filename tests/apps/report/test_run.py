@@ -44,6 +44,7 @@ def test_training_ends_with_a_report(run):
         "ranking",
         "reliability",
         "mistakes",
+        "next",
         "speed",
         "configuration",
         "provenance",

@@ -231,9 +231,14 @@ def test_regression_of_a_constant(page):
 
 
 def test_deployment_compares_with_the_first(page):
-    rows = [Runtime("PyTorch", 247_000, 4e-4), Runtime("ONNX Runtime", 251_000, 1e-4, 2.4e-7)]
+    rows = [
+        Runtime("PyTorch", 247_000, 4e-4, (3e-4, 5e-4)),
+        Runtime("ONNX Runtime", 251_000, 1e-4, (9e-5, 2e-4), (4.0, 3.1, 4.4), 2.4e-7),
+    ]
     words = page(deployment(rows, parameters=61_706).body).words
-    assert {"247 kB", "4.0×", "2.4e-7"} <= set(words)
+    assert {"247 kB", "0.4 ms (0.3 ms to 0.5 ms)", "4 times (3.1 to 4.4) as fast", "2.4e-7"} <= set(
+        words
+    )
     assert deployment([], parameters=1) is None
 
 

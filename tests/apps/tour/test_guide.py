@@ -103,6 +103,7 @@ def test_the_report_has_every_section_and_no_path_of_this_machine(toured):
         "attributions",
         "adversarial",
         "deployment",
+        "next",
         "speed",
         "configuration",
         "provenance",

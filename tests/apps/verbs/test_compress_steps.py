@@ -110,15 +110,17 @@ def stage(low, middle, high):
 
 
 def test_faster_is_said_only_where_all_of_the_interval_is():
-    assert "2.00 times faster here" in stage(0.4, 0.5, 0.9).speed
-    assert "faster" not in stage(0.4, 0.5, 1.01).speed
+    assert "faster here: 2 times (1.11 to 2.5) as fast" in stage(0.4, 0.5, 0.9).speed
+    assert "faster here" not in stage(0.4, 0.5, 1.01).speed
     assert "slower here" in stage(1.1, 1.2, 1.3).speed
 
 
 def test_times_are_of_the_same_rounds():
     assert of_median([float(n) for n in range(1, 101)]) == (50.5, 39.0, 62.0)
     model = cg.sign(torch.nn.Linear(2, 1), cg.dataset("xor").signature)
-    (_, first), (seconds, again) = latency_in_turns([model, model], (torch.zeros(1, 2),))
-    assert first == (1, 1, 1)
-    assert seconds > 0
-    assert again[1] <= again[0] <= again[2]
+    first, second = latency_in_turns([model, model], (torch.zeros(1, 2),))
+    assert first.ratio == (1, 1, 1)
+    assert second.ratio[1] <= second.ratio[0] <= second.ratio[2]
+    for one in (first, second):
+        assert 0 < one.half[0] <= one.seconds <= one.half[1]
+        assert one.surely[0] <= one.seconds <= one.surely[1]

@@ -61,12 +61,6 @@ JUDGED = "evaluate.drawn_figures", UsageError("no judge"), "the evaluation faile
 ROOMS = {"page": "report", "run": "report"}
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    """A prediction is timed no longer than it has to be."""
-    monkeypatch.setattr(import_module("cartograd.apps.verbs.latency"), "SECONDS", 0.0)
-
-
 def breaks(monkeypatch, place, error):
     file, _, name = place.rpartition(".")
 

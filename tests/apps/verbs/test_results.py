@@ -100,6 +100,8 @@ def test_evaluation(digits, cli_run, tmp_path):
     mine = plain(found.to_json())
     for one in (mine, told):
         one.pop("latency_seconds")
+        low, high = one.pop("latency_quartiles")
+        assert 0 < low <= high
     assert mine.items() <= told.items()
     page = found.draw(tmp_path / "report.html").read_text(encoding="utf-8")
     assert "that training never saw" in page

@@ -63,6 +63,35 @@ def seconds(time: float, /) -> str:
     return f"{1e6 * time:.0f} µs"
 
 
+def took(median: float, half: tuple[float, float] | None, /) -> str:
+    """What calls took: the median, and between which times half of them were.
+
+    >>> took(0.00025, (0.00024, 0.00027)), took(0.00025, None)
+    ('0.25 ms (0.24 ms to 0.27 ms)', '0.25 ms')
+    """
+    if half is None:  # of a file of before
+        return seconds(median)
+    return f"{seconds(median)} ({seconds(half[0])} to {seconds(half[1])})"
+
+
+def times(ratio: float, low: float, high: float, /) -> str:
+    """A ratio of two times with its 95 % interval.
+
+    >>> times(3.91, 3.8, 4.06), times(215.3, 180.0, 1204.7), times(2, 2, 2)
+    ('3.91 times (3.8 to 4.06)', '215 times (180 to 1,205)', '2 times (2 to 2)')
+    """
+    return f"{number(ratio)} times ({number(low)} to {number(high)})"
+
+
+def ends(name: str, low: float, high: float, /) -> str:
+    """The interval of a metric, in its unit.
+
+    >>> ends("accuracy", 0.9534, 0.98), ends("nll", 0.0433, 0.229)
+    ('95.3 % to 98.0 %', '0.0433 to 0.229')
+    """
+    return f"{metric(name, low)} to {metric(name, high)}"
+
+
 def metric(name: str, value: float, /) -> str:
     """A metric in the unit of its card: rates in percent, everything else as a number.
 

@@ -164,5 +164,4 @@ def spread(figure: Figure, /) -> str:
     """The interval of a figure in words."""
     if math.isnan(figure.low):
         return "–"
-    low = said(figure, figure.low).removesuffix(" %")
-    return f"{low} to {said(figure, figure.high)}"
+    return f"{said(figure, figure.low)} to {said(figure, figure.high)}"

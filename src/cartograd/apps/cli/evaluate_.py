@@ -141,7 +141,7 @@ def evaluate_(
             *([("approximate", found.approximate())] if found.doubts else []),
             *([("yardstick", found.yardstick)] if found.yardstick else []),
             ("model", f"{found.parameters:,} parameters, {units.size(found.size)}"),
-            ("latency", f"{units.seconds(found.latency)} for one example"),
+            ("latency", f"{units.took(found.latency, found.half)} for one example"),
             ("report", str(page) if page else "none"),
         ]
     )

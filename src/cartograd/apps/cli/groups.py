@@ -107,7 +107,7 @@ def arms(
             spoken if not at else "",
             group.name,
             units.metric(name, one.value),
-            _range(name, one.low, one.high),
+            units.ends(name, one.low, one.high),
             "" if one.spread is None else units.metric(name, one.spread),
             str(len(one.values)),
         )
@@ -132,13 +132,9 @@ def _pair(name: str, spoken: str):  # noqa: ANN202
             spoken,
             f"{one.second} - {one.first}",
             units.metric(name, one.value),
-            _range(name, one.low, one.high),
+            units.ends(name, one.low, one.high),
             units.number(one.p),
             one.verdict,
         )
 
     return row
-
-
-def _range(name: str, low: float, high: float) -> str:
-    return f"{units.metric(name, low)} to {units.metric(name, high)}"

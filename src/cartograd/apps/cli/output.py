@@ -236,8 +236,6 @@ def metrics(
 
     rows = []
     for name, value in values.items():
-        low, high = (units.metric(name, side) for side in intervals[name])
-        rows.append(
-            (spoken(name, averages.get(name, {})), units.metric(name, value), f"{low} to {high}")
-        )
+        told = spoken(name, averages.get(name, {}))
+        rows.append((told, units.metric(name, value), units.ends(name, *intervals[name])))
     table(("metric", "value", "95 % interval"), rows, right=("value",))

@@ -107,7 +107,7 @@ def _lines(found: Any) -> list[tuple[str, str]]:
     if found.parting is not None:
         lines.append(("they part", found.parting.sentence))
     a, b = found.costs
-    lines.append(("latency", f"{units.seconds(a.latency)} and {units.seconds(b.latency)}"))
+    lines.append(("latency", f"{a.took} and {b.took}, medians with their 95 % intervals"))
     if a.size is not None and b.size is not None:
         lines.append(("size", f"{units.size(a.size)} and {units.size(b.size)}"))
     lines += [

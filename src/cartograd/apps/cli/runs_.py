@@ -190,13 +190,14 @@ def _compare_two(
         (
             x.spoken,
             *(units.metric(x.name, value) for value in x.values),
-            f"{units.metric(x.name, x.low)} to {units.metric(x.name, x.high)}",
+            units.ends(x.name, x.low, x.high),
             verdict(x),
         )
         for x in comparison.metrics
     ]
     if rows:
-        output.table(("metric", *names, "difference, 95 %", "verdict"), rows, right=names)
+        sides = (f"{names[0]} (A)", f"{names[1]} (B)")
+        output.table(("metric", *sides, "B - A, 95 %", "verdict"), rows, right=sides)
     changed = [(x.name, x.first, x.second, x.truth, x.became) for x in comparison.changes[:10]]
     if changed:
         output.table(("example", *names, "true", "became"), changed)

@@ -1,19 +1,15 @@
 """What an answer of each form costs: measured in turns, so that both meet the same machine."""
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
+from itertools import cycle
 from typing import Any
 
 from cartograd.apps.answers import units
 from cartograd.apps.replace.form import Form
 from cartograd.core.errors import UsageError
 from cartograd.engine.device.held import peak
-from cartograd.practice.metrics.proportion import exact
-
-SECONDS, LEAST, MOST = 0.6, 7, 300
-"""How long each form is timed at most, and how often it is asked at least and at most."""
+from cartograd.practice.deployment.in_turns import in_turns
 
 TOGETHER = 64
 """Examples that are asked at once to see how much memory that takes."""
@@ -38,6 +34,11 @@ class Cost:
     times: int
     size: int | None
     memory: int | None
+
+    @property
+    def took(self) -> str:
+        """The median with its 95 % interval."""
+        return units.took(self.latency, (self.low, self.high))
 
     def to_json(self) -> dict[str, Any]:
         """As JSON types, in seconds and bytes."""
@@ -81,36 +82,23 @@ class Limit:
 
 def costs(forms: Sequence[Form], sources: Sequence[Any], /) -> tuple[Cost, Cost]:
     """Both forms, asked one example at a time, in turns."""
-    spent: tuple[list[float], list[float]] = ([], [])
-    for form in forms:
-        form.answer(sources[:1])
-    end, number = time.perf_counter() + SECONDS * len(forms), 0
-    while number < LEAST or (time.perf_counter() < end and number < MOST):
-        one = [sources[number % len(sources)]]
-        turn = (0, 1) if number % 2 else (1, 0)  # whoever comes first finds a colder cache
-        for place in turn:
-            start = time.perf_counter()
-            forms[place].answer(one)
-            spent[place].append(time.perf_counter() - start)
-        number += 1
+    spent = in_turns([_asked(form, cycle(sources)) for form in forms])
     held = [_held(form, sources[:TOGETHER]) for form in forms]
     first, second = (
-        Cost(median(times), *_interval(times), len(times), form.facts.size, memory)
-        for form, times, memory in zip(forms, spent, held, strict=True)
+        Cost(one.seconds, *one.surely, one.calls, form.facts.size, memory)
+        for form, one, memory in zip(forms, spent, held, strict=True)
     )
     return first, second
+
+
+def _asked(form: Form, each: Iterator[Any]) -> Callable[[], Any]:
+    """One example after the other, the same of all forms in a round."""
+    return lambda: form.answer([next(each)])
 
 
 def _held(form: Form, sources: Sequence[Any]) -> int | None:
     """What the process takes more, at its peak, while it answers; None of a form elsewhere."""
     return None if form.facts.kind == "endpoint" else peak(lambda: form.answer(sources))
-
-
-def _interval(times: Sequence[float]) -> tuple[float, float]:
-    """Of a median: between the values of the ranks that half of all are below (exact)."""
-    n, ordered = len(times), sorted(times)
-    low, high = exact(n / 2, n)
-    return ordered[max(0, int(low * n) - 1)], ordered[min(n - 1, int(high * n) + 1)]
 
 
 def held_to(given: Mapping[str, float], cost: Cost, /) -> tuple[Limit, ...]:

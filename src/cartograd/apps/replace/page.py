@@ -190,10 +190,7 @@ def _costs(found: Replacement) -> Section:
     a, b = found.costs
     size = ["–" if one.size is None else units.size(one.size) for one in (a, b)]
     memory = ["–" if one.memory is None else units.size(one.memory) for one in (a, b)]
-    times = [
-        f"{units.seconds(one.latency)} ({units.seconds(one.low)} to {units.seconds(one.high)})"
-        for one in (a, b)
-    ]
+    times = [one.took for one in (a, b)]
     body = table(
         Table(
             ["", "A", "B"],

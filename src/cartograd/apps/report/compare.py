@@ -130,18 +130,18 @@ def _metrics(comparison: "Comparison", names: list[str]) -> Section | None:
     rows = []
     for item in comparison.metrics:
         sides = [
-            f"{units.metric(item.name, value)} ({_range(item.name, *limits)})"
+            f"{units.metric(item.name, value)} ({units.ends(item.name, *limits)})"
             for value, limits in zip(item.values, item.intervals, strict=True)
         ]
         rows.append(
             [
                 units.heading(item.spoken),
                 *sides,
-                _range(item.name, item.low, item.high),
+                units.ends(item.name, item.low, item.high),
                 verdict(item),
             ]
         )
-    head = ["metric", *names, "second less first", "verdict"]
+    head = ["metric", f"{names[0]} (A)", f"{names[1]} (B)", "B - A, 95 %", "verdict"]
     lead = (
         "With 95 % intervals. The difference is judged on the same examples for both: by McNemar's "
         "exact test for accuracy, by how much each example moves it for all else."
@@ -149,10 +149,6 @@ def _metrics(comparison: "Comparison", names: list[str]) -> Section | None:
     if doubts := comparison.approximate():
         lead += f" Approximate intervals of differences: {doubts}."
     return Section("metrics", "Metrics", lead, table(Table(head, rows, text=frozenset({4}))))
-
-
-def _range(name: str, low: float, high: float) -> str:
-    return f"{units.metric(name, low)} to {units.metric(name, high)}"
 
 
 def _changes(comparison: "Comparison") -> Section | None:

@@ -8,13 +8,16 @@ from markupsafe import Markup
 from torch import Tensor
 
 from cartograd.apps.answers import units
-from cartograd.apps.report.parts import Section, Table, chart
+from cartograd.apps.report.parts import Section, Table, chart, table
 from cartograd.apps.report.theme import BLUE, INK, RED, SURFACE
 from cartograd.apps.report.theme import chart as draw
 from cartograd.practice.metrics.confusion import confusion as count
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+_IN_VIEW = 30
+"""More classes than this have their table folded away."""
 
 _ANNOTATED = 20
 """More classes than this and the counts would not be readable."""
@@ -52,14 +55,16 @@ def _body(
     drawing = draw(
         "confusion", (side, side), lambda figure: _paint(figure, counts, labels), alt=alt
     )
-    twin = [_per_class(counts, labels)]
+    each = _per_class(counts, labels)
+    twin = [] if len(labels) <= _IN_VIEW else [each]
     if pairs:
         head = ["true class", "taken for", "times"]
         twin.append(Table(head, pairs[:20], "The most common mistakes", frozenset({1})))
     if len(labels) <= _ANNOTATED:
         rows = [[label, *row] for label, row in zip(labels, counts.tolist(), strict=True)]
         twin.append(Table(["true \\ predicted", *labels], rows, "All counts"))
-    return chart(drawing, twin=twin)
+    shown = table(each) if len(labels) <= _IN_VIEW else Markup("")
+    return shown + chart(drawing, twin=twin)
 
 
 def _pairs(counts: np.ndarray, labels: tuple[str, ...]) -> list[tuple[str, str, int]]:

@@ -14,12 +14,16 @@ class Runtime:
         name: of the runtime.
         size: bytes of the file or the weights.
         latency: seconds for the same examples everywhere (median).
+        half: between which seconds half of the calls were.
+        speed: that of the first one so many times, with its 95 % interval; `None` for the first.
         difference: largest difference of its outputs from torch's; `None` for torch itself.
     """
 
     name: str
     size: int
     latency: float
+    half: tuple[float, float] | None
+    speed: tuple[float, float, float] | None = None
     difference: float | None = None
 
 
@@ -33,13 +37,12 @@ def deployment(runtimes: list[Runtime], /, *, parameters: int, examples: int = 1
     """
     if not runtimes:
         return None
-    first = runtimes[0].latency
     rows = [
         [
             runtime.name,
             units.size(runtime.size),
-            units.seconds(runtime.latency),
-            f"{first / runtime.latency:.1f}×",
+            units.took(runtime.latency, runtime.half),
+            "" if runtime.speed is None else f"{units.times(*runtime.speed)} as fast",
             "" if runtime.difference is None else units.number(runtime.difference),
         ]
         for runtime in runtimes
@@ -48,11 +51,12 @@ def deployment(runtimes: list[Runtime], /, *, parameters: int, examples: int = 1
         "runtime",
         "size",
         "time for one example" if examples == 1 else f"time for {examples} examples",
-        "speed",
+        "beside the first",
         "largest difference",
     ]
     lead = (
-        f"{parameters:,} parameters. Times are medians on the machine that wrote this report; the "
+        f"{parameters:,} parameters. Times are medians on the machine that wrote this report, with "
+        "the middle half of the calls; ratios are of calls in turns, with their 95 % interval; the "
         "difference is the largest among all outputs on real inputs."
     )
     return Section("deployment", "Size and speed", lead, table(Table(head, rows)))

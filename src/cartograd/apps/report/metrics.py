@@ -25,7 +25,6 @@ def metrics(
     baselines: Mapping[str, Mapping[str, float]] | None = None,
     spoken: Callable[[str], str] = str,
     approximate: str = "",
-    verdict: str = "",
 ) -> Section | None:
     """Each metric with its interval; a column for every baseline.
 
@@ -34,7 +33,6 @@ def metrics(
         where: what it was measured on.
         baselines: for each baseline (such as "most common class") its metrics by name.
         spoken: a metric's name with the average or the class that it is of.
-        verdict: how it compares with what it has to beat, in a sentence.
         approximate: which intervals may hold the true value less often than they state, and why.
     """
     if not measured:
@@ -46,16 +44,20 @@ def metrics(
         best = units.best(name, others)
         within = units.unit(name) in ("%", "share")
         line = interval(value, low, high, baseline=best) if within else Markup("")
-        shown = [units.metric(name, number) for number in (value, low, high)]
         beside = [
             units.metric(name, given[name]) if name in given else "" for given in baselines.values()
         ]
         rows.append(
-            [units.heading(spoken(name)), shown[0], f"{shown[1]} to {shown[2]}", line, *beside]
+            [
+                units.heading(spoken(name)),
+                units.metric(name, value),
+                units.ends(name, low, high),
+                line,
+                *beside,
+            ]
         )
     head = ["metric", "value", "95 % interval", "from 0 to 1", *baselines]
-    lead = f"This is {verdict}. " if verdict else ""
-    lead += f"Measured on {where}."
+    lead = f"Measured on {where}."
     if baselines:
         lead += " The gold tick marks the best baseline."
     if approximate:

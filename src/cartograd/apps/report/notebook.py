@@ -42,8 +42,8 @@ def evaluation(found: Any, /) -> str:
     """An evaluation: each metric with its interval."""
     rows = []
     for name, value in found.metrics.items():
-        low, high = (units.metric(name, end) for end in found.intervals[name])
-        rows.append((found.spoken(name), units.metric(name, value), f"{low} to {high}"))
+        ends = units.ends(name, *found.intervals[name])
+        rows.append((found.spoken(name), units.metric(name, value), ends))
     told = f"{found.examples:,} examples; {found.parameters:,} parameters"
     if found.doubts:
         told += f"; approximate intervals: {found.approximate()}"

@@ -29,6 +29,7 @@ class Origin:
         settings: each setting's value and where it came from.
         speed: where the time went.
         grids: files of the pictures that it drew while it learned, by epoch.
+        place: the run or bundle, as a command takes it; None where there is none.
     """
 
     about: dict[str, Any] = field(default_factory=dict)
@@ -38,6 +39,7 @@ class Origin:
     settings: dict[str, tuple[Any, str]] = field(default_factory=dict)
     speed: Speed = field(default_factory=Speed)
     grids: list[Path] = field(default_factory=list)
+    place: Path | None = None
 
     @property
     def data(self) -> str:
@@ -67,7 +69,7 @@ def origin_of(target: Target, /) -> Origin:
     digest = check_manifest(bundle)
     about = document(bundle, "about")
     if bundle.name != "bundle" or not is_run(bundle.parent):
-        return Origin(about, digest)
+        return Origin(about, digest, place=bundle)
     events = read_lines(bundle.parent / "events.jsonl")
     ended = [event for event in events if event["event"] == "finished"]
     values, origins = read_config(bundle.parent)
@@ -79,6 +81,7 @@ def origin_of(target: Target, /) -> Origin:
         {key: (value, origins.get(key, "")) for key, value in values.items()},
         speed_of(events),
         grids_of(bundle.parent),
+        bundle.parent,
     )
 
 

@@ -19,6 +19,7 @@ def write_report(
     *,
     title: str,
     summary: str = "",
+    verdict: str = "",
     figures: Sequence[Figure] = (),
     seal: str = "",
 ) -> Path:
@@ -29,6 +30,7 @@ def write_report(
         sections: in reading order; `None` stands for one that has nothing to say here.
         title: what the report is about.
         summary: what was trained on what, in a sentence.
+        verdict: what it comes to, in the sentence that is read first.
         figures: the numbers to see first.
         seal: the model's digest, from which the lines in the corner are drawn.
 
@@ -43,6 +45,7 @@ def write_report(
     page = template.render(
         title=title,
         summary=summary,
+        verdict=verdict,
         figures=figures,
         sections=[section for section in sections if section is not None],
         style=style,

@@ -13,6 +13,7 @@ from cartograd.apps.report.configuration import configuration
 from cartograd.apps.report.confusion import confusion
 from cartograd.apps.report.curves import curves
 from cartograd.apps.report.data_kept import data_kept
+from cartograd.apps.report.following import following
 from cartograd.apps.report.forecasts import forecasts
 from cartograd.apps.report.grown import grown
 from cartograd.apps.report.labels import labels
@@ -87,7 +88,6 @@ def report(
             _measured(found),
             where=_where(found, on),
             baselines=baselines,
-            verdict=found.baseline,
             spoken=found.spoken,
             approximate=found.approximate(),
         ),
@@ -98,6 +98,7 @@ def report(
         by_slice(found.slices, list(found.metrics)),
         *more,
         data_kept(Path(path).parent),
+        following(origin.place, model.signature, answers=examples.signature.task.sections),
         speed(origin.speed),
         configuration(origin.settings, command=command),
         provenance(_facts(origin)),
@@ -107,6 +108,7 @@ def report(
         sections,
         title=title_of(model, origin.data),
         summary=_summary(origin, model.signature, _where(found, on)),
+        verdict=f"This is {found.baseline}." if found.baseline else "",
         figures=[*_figures(found, baselines), *figures],
         seal=origin.digest,
     )
@@ -210,8 +212,7 @@ def _figures(found: "Evaluation", baselines: Mapping[str, Mapping[str, float]], 
     for rank, (name, value) in enumerate(found.metrics.items()):
         if rank > 0 and name not in ("ece", "r2"):
             continue
-        low, high = (units.metric(name, end) for end in found.intervals[name])
-        remark = f"{low.removesuffix(' %')} to {high}"
+        remark = units.ends(name, *found.intervals[name])
         beside = [(other, given[name]) for other, given in baselines.items() if name in given]
         if rank == 0 and beside:
             other, figure = beside[-1]
@@ -221,8 +222,15 @@ def _figures(found: "Evaluation", baselines: Mapping[str, Mapping[str, float]], 
     return [
         *figures,
         Figure("Size", units.size(found.size), weights),
-        Figure("Latency", units.seconds(found.latency), "for one example"),
+        Figure("Latency", units.seconds(found.latency), _half(found.half)),
     ]
+
+
+def _half(half: tuple[float, float] | None) -> str:
+    """Between which times half of the calls for one example were."""
+    if half is None:
+        return "for one example"
+    return f"for one example; half of the calls: {' to '.join(map(units.seconds, half))}"
 
 
 def _where(found: "Evaluation", on: str) -> str:

@@ -28,7 +28,7 @@ def slimmed_page(path: str | Path, found: Slimmed, /) -> Path:
     figures = [
         Figure(units.heading(found.metric), units.metric(found.metric, last.value)),
         Figure("Size", units.size(last.size)),
-        Figure("One example", f"{1e3 * last.latency:.3g} ms"),
+        Figure("One example", units.took(last.latency, last.half)),
     ]
     return write_report(
         path,

@@ -28,7 +28,7 @@ def within_page(path: str | Path, found: Within, /) -> Path:
     figures = [] if chosen is None else [
         Figure(units.heading(found.metric), units.metric(found.metric, chosen.value)),
         Figure("Size", units.size(chosen.size)),
-        Figure("One example", f"{1e3 * chosen.latency:.3g} ms"),
+        Figure("One example", units.took(chosen.latency, chosen.half)),
     ]  # fmt: skip
     return write_report(
         path,

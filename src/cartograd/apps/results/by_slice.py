@@ -64,9 +64,8 @@ class OfGroup:
             if name not in self.metrics:
                 cells.append("-")
                 continue
-            low, high = (units.metric(name, end) for end in self.intervals[name])
             value = units.metric(name, self.metrics[name])
-            cells.append(f"{value} ({low.removesuffix(' %')} to {high.removesuffix(' %')})")
+            cells.append(f"{value} ({units.ends(name, *self.intervals[name])})")
         return [self.slice, self.group, str(self.examples), *cells, self.verdict]
 
 

@@ -16,16 +16,23 @@ MANY = 1_000_000
 
 @dataclass(frozen=True)
 class Timed:
-    """A batch of a size: median seconds, and how many times as long as the first model's."""
+    """A batch of a size: median seconds, how many times as long as the first model's, quartiles."""
 
     batch: int
     seconds: float
     ratio: Ratio
+    half: tuple[float, float]
 
     @property
     def throughput(self) -> float:
         """Examples a second."""
         return self.batch / self.seconds
+
+    @property
+    def rate(self) -> str:
+        """That, with its spread."""
+        ends = " to ".join(units.number(self.batch / end) for end in reversed(self.half))
+        return f"{units.number(self.throughput)} ({ends}) in batches of {self.batch}"
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,7 @@ class ModelCost:
         """As JSON types, in seconds and bytes."""
         timed = [
             {"batch": one.batch, "seconds": one.seconds, "throughput": one.throughput,
+             "quartiles": one.half,
              "ratio": dict(zip(("median", "low", "high"), one.ratio, strict=True))}
             for one in self.timed
         ]  # fmt: skip
@@ -101,8 +109,8 @@ class Costs:
                 "not known" if one.multiply_adds is None else f"{one.multiply_adds / 1e6:,.4g} M",
                 units.size(one.size),
                 "not told" if one.memory is None else units.size(one.memory),
-                units.seconds(one.timed[0].seconds),
-                f"{one.best.throughput:,.4g} in batches of {one.best.batch}",
+                units.took(one.timed[0].seconds, one.timed[0].half),
+                one.best.rate,
                 "not told" if one.joules is None else f"{1000 * one.joules:.3g} mJ",
                 "no rate" if one.price is None else f"{one.price:.3g}",
             )
@@ -124,13 +132,12 @@ class Costs:
         for one in self.models:
             for place, timed in enumerate(one.timed):
                 least = one.predicted[place] if one.predicted else None
-                ratio = "{:.3g} times as long ({:.3g} to {:.3g})".format(*timed.ratio)
                 rows.append((
                     one.name, str(timed.batch),
                     "not known" if least is None else f"{units.seconds(least)} at least",
-                    units.seconds(timed.seconds),
+                    units.took(timed.seconds, timed.half),
                     "" if least is None else units.percent(least / timed.seconds, digits=0),
-                    "it is the first" if one is first else ratio,
+                    "it is the first" if one is first else f"{units.times(*timed.ratio)} as long",
                 ))  # fmt: skip
         return head, rows
 

@@ -75,7 +75,8 @@ class Evaluation:
         outputs: the model's answers (logits or values), as the examples come; where each position
             of an example has a label, a few numbers for each example that the metrics need.
         targets: the right answers.
-        latency: seconds for one example alone (median).
+        latency: seconds for one example alone (median of many calls).
+        half: between which seconds half of these calls were.
         parameters: numbers that the model learned.
         size: bytes of its weights and buffers.
         texts: what the model wrote, where texts were measured.
@@ -111,6 +112,7 @@ class Evaluation:
     notes: tuple[str, ...] = ()
     why: str = ""
     slices: tuple[OfGroup, ...] = ()
+    half: tuple[float, float] | None = None
 
     @property
     def baseline(self) -> str:
@@ -171,6 +173,7 @@ class Evaluation:
                 for low, high in (self.intervals[name],)
             },
             "latency_seconds": self.latency,
+            "latency_quartiles": self.half,
             "parameters": self.parameters,
             "size_bytes": self.size,
             "baseline": self.baseline or None,

@@ -101,14 +101,22 @@ class Export:
         """How long the model and its file took, and the file before passes over its graph."""
         if found.torch_ms is None:
             return []
-        spread = f"({found.low:.2g} to {found.high:.2g})"
+        mine = _took(found.torch_ms, found.torch_half)
+        other = _took(found.file_ms or 0.0, found.file_half)
+        ratio = units.times(found.ratio or 0.0, found.low or 0.0, found.high or 0.0)
         return [
-            ("time", f"torch {found.torch_ms:.3g} ms, {found.runtime} {found.file_ms:.3g} ms"),
-            ("speed", f"{found.ratio:.2g} times that of torch {spread}"),
+            ("time", f"torch {mine}, {found.runtime} {other}"),
+            ("speed", f"{ratio} that of torch"),
             *[
                 ("before", f"{'with' if one.fused else 'without'} what onnxruntime does itself "
-                 f"{one.before_ms:.3g} ms, now {one.after_ms:.3g}: {one.ratio:.3g} times as fast "
-                 f"({one.low:.3g} to {one.high:.3g})")
+                 f"{_took(one.before_ms, one.before_half)}, now "
+                 f"{_took(one.after_ms, one.after_half)}: "
+                 f"{units.times(one.ratio, one.low, one.high)} as fast")
                 for one in self.beside
             ],
         ]  # fmt: skip
+
+
+def _took(median: float, half: tuple[float, float] | None) -> str:
+    """Milliseconds with their spread."""
+    return units.took(median / 1000, half and (half[0] / 1000, half[1] / 1000))

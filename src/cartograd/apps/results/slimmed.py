@@ -32,6 +32,7 @@ class Stage:
         agreement: share of the examples that it answers with the original's class, with its 95 %
             interval; None where answers are no classes.
         path: its bundle.
+        half: between which seconds half of the calls with one example were.
     """
 
     step: str
@@ -45,16 +46,17 @@ class Stage:
     memory: int | None
     agreement: tuple[float, float, float] | None
     path: Path
+    half: tuple[float, float] | None = None
 
     @property
     def speed(self) -> str:
         """How fast it is beside the original; `faster` only where it was measured to be."""
         middle, low, high = self.ratio
         if high < 1:
-            return f"{1 / middle:.2f} times faster here ({1 / high:.2f} to {1 / low:.2f})"
+            return f"faster here: {units.times(1 / middle, 1 / high, 1 / low)} as fast"
         if low > 1:
-            return f"slower here: {middle:.2f} times as long ({low:.2f} to {high:.2f})"
-        return f"as fast here as can be told: {middle:.2f} times as long ({low:.2f} to {high:.2f})"
+            return f"slower here: {units.times(middle, low, high)} as long"
+        return f"as fast here as can be told: {units.times(middle, low, high)} as long"
 
     def to_json(self) -> dict[str, Any]:
         """As JSON types."""
@@ -100,11 +102,11 @@ class Slimmed:
             (
                 stage.step,
                 f"{units.metric(self.metric, stage.value)} "
-                f"({', '.join(units.metric(self.metric, end) for end in stage.interval)})",
+                f"({units.ends(self.metric, *stage.interval)})",
                 f"{stage.parameters:,}",
                 units.percent(stage.zeros) if stage.zeros > 0.001 else "",
                 units.size(stage.size),
-                f"{1e3 * stage.latency:.3g} ms",
+                units.took(stage.latency, stage.half),
                 "" if stage.memory is None else units.size(stage.memory),
                 "" if stage.agreement is None else units.percent(stage.agreement[0]),
             )

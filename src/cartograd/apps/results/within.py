@@ -84,9 +84,9 @@ class Within:
             (
                 _OWN.sub("", stage.step),
                 f"{units.metric(self.metric, stage.value)} "
-                f"({', '.join(units.metric(self.metric, end) for end in stage.interval)})",
+                f"({units.ends(self.metric, *stage.interval)})",
                 units.size(stage.size),
-                f"{1e3 * stage.latency:.3g} ms",
+                units.took(stage.latency, stage.half),
                 "" if stage.memory is None else units.size(stage.memory),
                 ("chosen" if stage is self.chosen else "yes") if self.fits(stage) else "",
             )

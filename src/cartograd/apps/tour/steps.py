@@ -95,7 +95,7 @@ def evaluate(found: Tour) -> str:
     found.numbers["baselines"] = found.baselines
     weights = f"{result.parameters:,} parameters"
     found.row("Size", units.size(result.size), weights, parameters=result.parameters)
-    latency = units.seconds(result.latency)
+    latency = units.took(result.latency, result.half)
     found.row("Latency", latency, "for one example, in PyTorch", latency=result.latency)
     return f"{first} {units.metric(first, result.metrics[first])} on {result.examples} examples"
 
@@ -122,7 +122,8 @@ def export(found: Tour) -> str:
     assert done.check is not None
     assert done.check.ratio is not None
     difference = units.number(done.check.difference)
-    speed = f"{done.check.ratio:.1f}× as fast as PyTorch"
+    ratio = units.times(done.check.ratio, done.check.low or 0.0, done.check.high or 0.0)
+    speed = f"{ratio} as fast as PyTorch"
     found.row("ONNX difference", difference, speed, onnx_difference=done.check.difference)
     return f"{done.path.name}, {units.size(done.size)}; largest difference {difference}"
 

@@ -96,6 +96,10 @@ def _outputs(tour: Tour, split: Split) -> Tensor:
     return collect(tour.plan.model, split.batches(shuffle=False), device="cpu")[0]
 
 
+def _seconds(half: tuple[float, float] | None) -> tuple[float, float] | None:
+    return half and (half[0] / 1000, half[1] / 1000)
+
+
 def _deployed(tour: Tour) -> Section | None:
     if tour.exported is None or tour.exported.check is None:
         return None
@@ -103,8 +107,11 @@ def _deployed(tour: Tour) -> Section | None:
     assert check.torch_ms is not None
     assert check.file_ms is not None
     runtimes = [
-        Runtime("PyTorch", tour.measured.size, check.torch_ms / 1000),
-        Runtime("ONNX Runtime", tour.exported.size, check.file_ms / 1000, check.difference),
-    ]
+        Runtime("PyTorch", tour.measured.size, check.torch_ms / 1000, _seconds(check.torch_half)),
+        Runtime(
+            "ONNX Runtime", tour.exported.size, check.file_ms / 1000, _seconds(check.file_half),
+            (check.ratio or 0.0, check.low or 0.0, check.high or 0.0), check.difference,
+        ),
+    ]  # fmt: skip
     examples = min(CHECKED, len(tour.test))
     return deployment(runtimes, parameters=tour.measured.parameters, examples=examples)

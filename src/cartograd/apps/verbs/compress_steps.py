@@ -179,14 +179,14 @@ def measured(
     *together, _ = next(iter(batches.epoch(0, seed=0)))
     times = latency_in_turns(models, tuple(one[:1] for one in together))
     stages, first = list[Stage](), None
-    for bundle, name, (seconds, ratio) in zip(bundles, names, times, strict=True):
+    for bundle, name, spent in zip(bundles, names, times, strict=True):
         outputs, _, values, ends, _ = figures(bundle.model, examples, measures)
         first = outputs if first is None else first
         stages.append(
             Stage(
                 name, values[metric], ends[metric], *_counted(bundle.model), weight(bundle.model),
-                seconds, ratio, _held(bundle.model, together),
-                _agreement(bundle.model, first, outputs), bundle.path,
+                spent.seconds, spent.ratio, _held(bundle.model, together),
+                _agreement(bundle.model, first, outputs), bundle.path, spent.half,
             )
         )  # fmt: skip
     return tuple(stages)

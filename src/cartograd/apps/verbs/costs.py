@@ -22,7 +22,7 @@ from cartograd.engine.files.program import runs_program
 from cartograd.engine.files.rebuild import simulated
 from cartograd.engine.loop.fit import Run
 from cartograd.engine.loop.flops import flop_counter
-from cartograd.practice.deployment.in_turns import Ratio, in_turns
+from cartograd.practice.deployment.in_turns import Spent, in_turns
 
 BATCHES = (1, 8, 64)
 """Examples at once, where nobody says how many."""
@@ -30,12 +30,9 @@ BATCHES = (1, 8, 64)
 MOST = 4096
 """The largest batch."""
 
-SECONDS = 0.3
-"""How long each model and batch is timed, at most."""
-
 HOUR = 3600.0
 
-Each = list[list[tuple[float, Ratio]]]
+Each = list[list[Spent]]
 """Of each batch, of each model its seconds and how many times as long as the first it took."""
 
 
@@ -80,7 +77,9 @@ def costs(
     for number, (target, model) in enumerate(zip(named, models, strict=True)):
         work = _counted(model, x)
         spent, why = _energy(model, _many(x, rows[-1]))
-        own = tuple(Timed(count, *each[number]) for count, each in zip(rows, timed, strict=True))
+        own = tuple(
+            Timed(count, *each[number][:3]) for count, each in zip(rows, timed, strict=True)
+        )
         best = max(one.throughput for one in own)
         found.append(ModelCost(
             _name(target, model), _parameters(target, model), size(model), work,
@@ -138,7 +137,7 @@ def _many(x: tuple[Tensor, ...], count: int) -> tuple[Tensor, ...]:
 def _timed(models: Sequence[Signed], given: Sequence[tuple[Tensor, ...]]) -> Each:
     """Of each batch all models, in turns."""
     with inferring(*models):
-        return [in_turns([partial(model, *x) for model in models], seconds=SECONDS) for x in given]
+        return [in_turns([partial(model, *x) for model in models]) for x in given]
 
 
 def _answer(model: Signed, x: tuple[Tensor, ...]) -> None:

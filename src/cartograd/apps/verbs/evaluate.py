@@ -137,18 +137,19 @@ def evaluate(
     texts = texts_of(model, examples, batches, device=device) if of_texts else ()
     for name in of_texts:
         values[name], intervals[name], doubts[name] = measured(name, texts)
-    single = next(iter(examples.select([0]).batches(shuffle=False).epoch(0, seed=0)))[:-1]
     averages = {name: of for name in given if (of := about(name, model.signature))}
     constant = baseline(model, examples, outputs, targets, intervals, weighted=_weighted(target))
     own = tuple(name for name in measures if isinstance(given[name], str))
     quick, told = spared(lambda: beside_evaluation(target, model, examples, outputs, own))
+    spent = _spent(model, examples, device)
     evaluation = Evaluation(
         metrics={name: values[name] for name in chosen},
         intervals=intervals,
         examples=len(targets),
         outputs=outputs,
         targets=targets,
-        latency=latency(model, *single, device=pick(device)),
+        latency=spent.seconds,
+        half=spent.half,
         parameters=learned(target, model),
         size=size(model),
         texts=texts,
@@ -162,6 +163,12 @@ def evaluate(
         doubts={name: doubts[name] for name in chosen if doubts.get(name)},
     )
     return sliced(evaluation, slices, measures)
+
+
+def _spent(model: Signed, examples: Examples, device: str) -> Spent:
+    """What the first example takes alone."""
+    single = next(iter(examples.select([0]).batches(shuffle=False).epoch(0, seed=0)))[:-1]
+    return latency(model, *single, device=pick(device))
 
 
 def _weighted(target: Target) -> bool:
@@ -219,7 +226,8 @@ def figures(
         device: where to compute.
         intervals: whether to compute these, which takes longer than the values.
     """
-    from cartograd.practice.metrics import positions
+    from cartograd.practice.deployment.in_turns import Spent
+from cartograd.practice.metrics import positions
     from cartograd.practice.metrics.interval import doubted
 
     if model.signature.task.sample_metrics:

@@ -7,13 +7,11 @@ from torch import Tensor
 
 from cartograd.core.eval_mode import inferring
 from cartograd.core.signed import Signed
-from cartograd.practice.deployment.in_turns import Ratio, in_turns
+from cartograd.practice.deployment.in_turns import Spent, in_turns
 
 
-def latency_in_turns(
-    models: Sequence[Signed], x: tuple[Tensor, ...], /
-) -> list[tuple[float, Ratio]]:
-    """Median seconds of each model, and how many times as long as the first one it took.
+def latency_in_turns(models: Sequence[Signed], x: tuple[Tensor, ...], /) -> list[Spent]:
+    """What each model takes, and how many times as long as the first one.
 
     Args:
         models: the first is what the others are compared with.

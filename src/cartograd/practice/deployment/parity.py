@@ -60,6 +60,10 @@ class Check:
     """Bytes of the file, or of the folder's."""
     runtime: str = "onnxruntime"
     """What ran the file."""
+    torch_half: tuple[float, float] | None = None
+    """Between which milliseconds half of torch's calls were."""
+    file_half: tuple[float, float] | None = None
+    """The same of the file's runtime."""
 
 
 def check(
@@ -80,20 +84,21 @@ def check(
     difference, tolerance = _compared(model, run, given)
     arrays = [part.cpu().numpy() for part in given]
     with evaluating(model), torch.inference_mode():
-        (mine, _), (other, (share, least, most)) = in_turns(
-            [lambda: model(*given), lambda: run(arrays)]
-        )
+        mine, other = in_turns([lambda: model(*given), lambda: run(arrays)])
+    share, least, most = other.ratio
     return Check(
         difference=difference,
         tolerance=tolerance,
         agree=difference <= tolerance,
-        torch_ms=1000 * mine,
-        file_ms=1000 * other,
+        torch_ms=1000 * mine.seconds,
+        file_ms=1000 * other.seconds,
         ratio=1 / share,
         low=1 / most,
         high=1 / least,
         size=written_size(Path(path)),
         runtime=name,
+        torch_half=_milliseconds(mine.half),
+        file_half=_milliseconds(other.half),
     )
 
 
@@ -150,6 +155,7 @@ class Beside:
         fused: whether the runtime did its own optimisations.
         before_ms, after_ms: median times of the two.
         ratio: how many times faster the second was; low, high: its 95 % interval.
+        before_half, after_half: between which milliseconds half of the calls were.
     """
 
     fused: bool
@@ -158,6 +164,8 @@ class Beside:
     ratio: float
     low: float
     high: float
+    before_half: tuple[float, float]
+    after_half: tuple[float, float]
 
 
 def beside(
@@ -177,9 +185,17 @@ def beside(
     found = []
     for fused in (False, True):
         calls = [partial(session(one, fused=fused), arrays) for one in (before, after)]
-        (mine, _), (other, (share, least, most)) = in_turns(calls)
-        found.append(Beside(fused, 1000 * mine, 1000 * other, 1 / share, 1 / most, 1 / least))
+        mine, other = in_turns(calls)
+        share, least, most = other.ratio
+        found.append(Beside(
+            fused, 1000 * mine.seconds, 1000 * other.seconds, 1 / share, 1 / most, 1 / least,
+            _milliseconds(mine.half), _milliseconds(other.half),
+        ))  # fmt: skip
     return tuple(found)
+
+
+def _milliseconds(ends: tuple[float, float]) -> tuple[float, float]:
+    return 1000 * ends[0], 1000 * ends[1]
 
 
 def _each(inputs: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
