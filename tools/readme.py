@@ -3,8 +3,9 @@
     python -m tools.readme            prints where the README differs from what came out
     python -m tools.readme --write    puts what came out into both READMEs
 
-Blocks that follow the comment `<!-- run -->` are run in order, in one empty folder. Each step has a
-process of its own, forked from this one, which has imported once what they all need.
+Blocks that follow the comment `<!-- run -->` are run in order, those of the guides that go on from
+the README as well, in one empty folder. A line `...` in what is shown stands for others. Each step
+has a process of its own, forked from this one, which has imported once what they all need.
 """
 
 import importlib
@@ -26,6 +27,11 @@ from PIL import Image
 from tools.source import ROOT
 
 READMES = (ROOT / "README.md", ROOT / "README.zh.md")
+GUIDES = tuple(
+    ROOT / "docs/guides" / f"{name}.md"
+    for name in ("a-models-life", "training", "statements", "kinds-of-data")
+)
+"""Pages whose blocks are run as well; each has a Chinese one beside it, NAME.zh.md."""
 BLOCK = re.compile(r"<!-- run -->\n```(console|python)\n(.*?)```\n", re.DOTALL)
 WARM = (
     "cartograd.apps.cli", "cartograd.apps.verbs.train", "matplotlib.backends.backend_agg", "onnx",
@@ -47,6 +53,12 @@ class Step:
 
     def __str__(self) -> str:
         return f"$ {self.code}\n{self.output}" if self.kind == "console" else self.code
+
+
+def shown() -> str:
+    """All that is run: the guides, then the README, whose Python would take their runs' names."""
+    pages = (*GUIDES, READMES[0])
+    return "\n".join(page.read_text(encoding="utf-8") for page in pages)
 
 
 def steps(text: str) -> Iterator[list[Step]]:
@@ -118,6 +130,7 @@ def prepare(folder: Path) -> None:
     shutil.copytree(ROOT / "docs/pictures", folder / "docs/pictures")
     rows = (f"{20 + i % 50},{('north', 'south')[i % 3 > 0]}" for i in range(300))
     cells = [f"{row},{('low', 'high')[i % 50 > 25]}" for i, row in enumerate(rows)]
+    _reviews(folder / "reviews")
     (folder / "people.csv").write_text("\n".join(["age,town,income", *cells]) + "\n")
     draw = np.random.default_rng(0)
     for i in range(120):
@@ -125,6 +138,22 @@ def prepare(folder: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         pixels = draw.integers(0, 128, (16, 16, 3)) + 100 * (i % 2)
         Image.fromarray(pixels.astype(np.uint8)).save(path)
+
+
+def _reviews(folder: Path) -> None:
+    """Texts of two kinds."""
+    draw = np.random.default_rng(0)
+    things = ("The room", "The soup", "Our guide", "The bed", "The view", "Breakfast", "The film")
+    said = {
+        "good": ("was lovely", "was warm and quiet", "made us happy", "is the best in town"),
+        "bad": ("was cold", "was dirty and loud", "made us sad", "is the worst in town"),
+    }
+    for i in range(180):
+        label = ("bad", "good")[i % 2]
+        parts = [f"{draw.choice(things)} {draw.choice(said[label])}" for _ in range(2)]
+        path = folder / label / f"{i}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{parts[0]}, and {parts[1][0].lower()}{parts[1][1:]}.\n")
 
 
 def outcomes(text: str) -> Iterator[tuple[Step, str]]:
@@ -141,7 +170,7 @@ def outcomes(text: str) -> Iterator[tuple[Step, str]]:
 
 def main() -> int:
     """Compare, or write."""
-    results = list(outcomes(READMES[0].read_text(encoding="utf-8")))
+    results = list(outcomes(shown()))
     wrong = [(step, line) for step, output in results for line in differences(step, output)]
     wrong += [(step, "it shows no output") for step, _ in results if step.kind == "console"
               and not step.output.strip()]  # fmt: skip
@@ -150,10 +179,11 @@ def main() -> int:
     print(f"{len(results)} steps, {len(wrong)} differences")
     if "--write" not in sys.argv[1:]:
         return 1 if wrong else 0
-    for path in READMES:
+    for path in (*READMES, *GUIDES, *(guide.with_suffix(".zh.md") for guide in GUIDES)):
         text = path.read_text(encoding="utf-8")
         for step, output in results:
-            text = text.replace(str(step), str(replace(step, output=output)))
+            if "..." not in step.output.splitlines():
+                text = text.replace(str(step), str(replace(step, output=output)))
         path.write_text(text, encoding="utf-8")
     return 0
 

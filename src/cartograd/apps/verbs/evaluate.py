@@ -49,6 +49,7 @@ from cartograd.engine.device.device import pick
 from cartograd.engine.files.bundle import Bundle
 from cartograd.engine.loop.evaluate import collect
 from cartograd.engine.loop.fit import Run
+from cartograd.practice.deployment.in_turns import Spent
 
 NUMBERS = 2**25
 """Most logits of one batch of texts, as long as these usually are."""
@@ -144,15 +145,9 @@ def evaluate(
     spent = _spent(model, examples, device)
     evaluation = Evaluation(
         metrics={name: values[name] for name in chosen},
-        intervals=intervals,
-        examples=len(targets),
-        outputs=outputs,
-        targets=targets,
-        latency=spent.seconds,
-        half=spent.half,
-        parameters=learned(target, model),
-        size=size(model),
-        texts=texts,
+        intervals=intervals, examples=len(targets), outputs=outputs, targets=targets,
+        latency=spent.seconds, half=spent.half, parameters=learned(target, model),
+        size=size(model), texts=texts,
         seen=Seen(target, model, found, *_source(data, part)),
         beside=(*([] if constant is None else [constant]), *quick),
         yardstick=told,
@@ -161,7 +156,7 @@ def evaluate(
         why=why,
         notes=tuple(notes),
         doubts={name: doubts[name] for name in chosen if doubts.get(name)},
-    )
+    )  # fmt: skip
     return sliced(evaluation, slices, measures)
 
 
@@ -226,8 +221,7 @@ def figures(
         device: where to compute.
         intervals: whether to compute these, which takes longer than the values.
     """
-    from cartograd.practice.deployment.in_turns import Spent
-from cartograd.practice.metrics import positions
+    from cartograd.practice.metrics import positions
     from cartograd.practice.metrics.interval import doubted
 
     if model.signature.task.sample_metrics:
