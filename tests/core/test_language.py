@@ -2,8 +2,9 @@
 
 import pytest
 
+from cartograd.apps.cli import output
 from cartograd.core import language
-from cartograd.core.catalogue import Catalogue, read
+from cartograd.core.catalogue import DEEPEST, MOST_PIECES, REMEMBERED, Catalogue, read
 from cartograd.core.errors import UsageError
 
 SOME = Catalogue(
@@ -19,6 +20,9 @@ SOME = Catalogue(
         "{n} example{s}": "{n} 个样本",
         "{name} has {name} within": "{name} 之内有 {name}",
         "{{}} of {what}": "{what} 的 {{}}",
+        "row {y} column {x}": "第 {y} 行第 {x} 列",
+        "epoch {at}/{of}  {figures}": "第 {at}/{of} 轮  {figures}",
+        "{a} of {b} and {c} of {d} were asked of {e}": "{a}{b}{c}{d}{e}",
     }
 )
 
@@ -42,12 +46,36 @@ SOME = Catalogue(
         ("a has b within", None),
         ("{} of model", "模型的 {}"),
         ("3 examples\nmodel\n7", "3 个样本\n模型\n7"),
+        ("row 4 column 4: 2.5", "第 4 行第 4 列：2.5"),
+        ("row 4 column 4: 2.5, row 1 column 2: 1.3", "第 4 行第 4 列：2.5，第 1 行第 2 列：1.3"),
+        ("nll: did you mean 'x'?", "nll：是不是 'x'？"),
+        ("epoch 1/2  train/loss 1.1  lr 0.1  0.4 s", "第 1/2 轮  train/loss 1.1  lr 0.1  0.4 s"),
         ("0.25", None),
         ("", None),
     ],
 )
 def test_a_sentence_is_found_by_its_template(english, chinese):
     assert SOME.translated(english) == (english if chinese is None else chinese)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a of b and " * 300, ", ".join(["1 to x; go: on (a is missing)"] * 40), "to " * 5000],
+)
+def test_a_long_text_costs_little(text):
+    """Of what people wrote, each piece is looked up once, and only so many are."""
+    catalogue = Catalogue(SOME.entries)
+    found = catalogue._found(text, DEEPEST)
+    assert len(catalogue.spent) <= MOST_PIECES
+    assert found is None or len(found) <= len(text)
+
+
+def test_a_server_remembers_only_so_much():
+    catalogue = Catalogue(SOME.entries)
+    for number in range(REMEMBERED + 1):
+        catalogue.translated(f"{number}")
+    assert len(catalogue.known) == 1
+    assert not catalogue.tried
 
 
 def test_a_file_is_read_with_its_escapes(tmp_path):
@@ -83,3 +111,12 @@ def test_python_hears_english_until_it_asks():
 )
 def test_a_stream_shows_chinese_or_not(encoding, able):
     assert language.shows_chinese(encoding) is able
+
+
+def test_the_names_of_classes_are_shown_as_they_are(capsys):
+    with language.speaking("zh"):
+        output.table(("label", "label 2", "state"), [("yes", "no", "model")])
+    shown = capsys.readouterr().out
+    assert "yes" in shown
+    assert "no" in shown
+    assert "模型" in shown

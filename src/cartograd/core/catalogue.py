@@ -20,19 +20,21 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from cartograd.core.errors import UsageError
+from cartograd.core.sentence import PLACE, WHOLE, Template, unescaped
 
 FOLDER = Path(__file__).parent / "zh"
-STRONG = 9
-"""Letters of a template that are enough to be sure of it."""
 DEEPEST = 12
 """Templates within each other."""
+LONGEST = 8192
+"""Letters of a line that is looked up: a longer one is someone's data."""
+MOST_PIECES = 400
+"""Pieces of one sentence that are looked up; that of an ordinary one has some twenty."""
+REMEMBERED = 4096
+"""Texts whose Chinese is kept: a server meets ever new ones."""
 
-_PLACE = re.compile(r"\{([A-Za-z_]\w*)\}")
-_ENDING = re.compile(r"s\d*")
-"""Places for what English alone needs: `example{s}`, `{s}` for is or are."""
-_WHOLE = re.compile(r"(?<![\w\0])[A-Za-z]+(?![\w\0])")
 _WORDS = re.compile(r"[A-Za-z]{2}")
-_ATOM = re.compile(r"""(['"]).*\1|[^\s]*|[-+]?[\d.,]+ \S{1,9}""", re.DOTALL)
+_ATOM = re.compile(r"""(['"]).*\1|[^\s]*|[-+]?[\d.,]+ \S{1,9}|\S+ \S+(?:  \S+ \S+)+""", re.DOTALL)
+"""What is no sentence: quoted, a word, a figure with its unit, names and figures in a row."""
 _HAN = "\u3000-\u303f\u4e00-\u9fff\uff00-\uffef"
 _LOOSE = re.compile(rf"(?<=[{_HAN}]) (?=[{_HAN}])")
 _TIGHT = re.compile(r"(?<=[\u4e00-\u9fff])\0+(?=[\w`-])(?![\u4e00-\u9fff])|"
@@ -45,50 +47,6 @@ _ESCAPES = {"n": "\n", "t": "\t", '"': '"', "\\": "\\"}
 
 
 @dataclass(frozen=True)
-class Template:
-    """A sentence with places, and its Chinese (empty where it has none)."""
-
-    text: str
-    chinese: str
-
-    @cached_property
-    def literals(self) -> list[str]:
-        """The pieces between the places."""
-        return [_unescaped(piece) for piece in _PLACE.split(self.text)[::2]]
-
-    @cached_property
-    def key(self) -> str:
-        """A word that any sentence of it has; empty where each touches a place."""
-        whole = " ".join(_PLACE.sub("\0", self.text).split())
-        return max(_WHOLE.findall(whole), key=len, default="")
-
-    @cached_property
-    def weight(self) -> int:
-        """How much it says."""
-        return sum(map(len, self.literals))
-
-    @cached_property
-    def weak(self) -> bool:
-        """Whether it says so little that it could match by chance."""
-        return sum(letter.isalpha() for piece in self.literals for letter in piece) < STRONG
-
-    @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        """What matches it; a place that comes again holds the same again.
-
-        Of two places side by side the second is a remark: it begins like one, or is empty.
-        """
-        names = _PLACE.findall(self.text)
-        parts = [re.escape(self.literals[0])]
-        for at, name in enumerate(names):
-            what = r"(?:; | \().*?|" if at and not self.literals[at] else ".*?"
-            what = r"\w{0,5}" if _ENDING.fullmatch(name) else what
-            parts.append(f"(?P={name})" if name in names[:at] else f"(?P<{name}>{what})")
-            parts.append(re.escape(self.literals[at + 1]))
-        return re.compile("".join(parts), re.DOTALL)
-
-
-@dataclass(frozen=True)
 class Catalogue:
     """English and Chinese, by template."""
 
@@ -98,9 +56,9 @@ class Catalogue:
     def exact(self) -> dict[str, str]:
         """Sentences without places."""
         return {
-            _unescaped(text): _unescaped(chinese)
+            unescaped(text): unescaped(chinese)
             for text, chinese in self.entries.items()
-            if not _PLACE.search(text)
+            if not PLACE.search(text)
         }
 
     @cached_property
@@ -108,20 +66,25 @@ class Catalogue:
         """The others, by a word of each."""
         found: dict[str, list[Template]] = {}
         for entry in self.entries.items():
-            if _PLACE.search(entry[0]):
+            if PLACE.search(entry[0]):
                 template = Template(*entry)
                 found.setdefault(template.key, []).append(template)
         return found
 
     @cached_property
-    def looked(self) -> dict[str, str | None]:
-        """What parts of texts were found to be, so that each is looked up once."""
-        return {}
-
-    @cached_property
     def known(self) -> dict[str, str]:
         """What was looked up before."""
         return {}
+
+    @cached_property
+    def tried(self) -> dict[str, tuple[int, str | None]]:
+        """Pieces that were looked up before, and how deep: else each is asked for exponentially."""
+        return {}
+
+    @cached_property
+    def spent(self) -> list[str]:
+        """What was looked up for the sentence at hand."""
+        return []
 
     def translated(self, text: str, /) -> str:
         """A text in Chinese, or as it is where it is not known; space around it stays.
@@ -130,11 +93,17 @@ class Catalogue:
         '缺少 a.csv'
         """
         if text not in self.known:
+            if len(self.known) >= REMEMBERED:
+                self.known.clear()
             self.known[text] = self._lines(text)
+            self.tried.clear()
+            self.spent.clear()
         return self.known[text]
 
     def _lines(self, text: str) -> str:
         core = text.strip()
+        if len(core) > LONGEST:
+            return "\n".join(map(self._lines, text.split("\n"))) if "\n" in core else text
         found = self._found(core, DEEPEST)
         if found is None and "\n" in core:
             return "\n".join(map(self._lines, text.split("\n")))
@@ -142,22 +111,23 @@ class Catalogue:
 
     def _found(self, text: str, deep: int) -> str | None:
         """The Chinese of a text without space around it, if it is known."""
-        if text not in self.looked:
-            self.looked[text] = self._sought(text, deep)
-        return self.looked[text]
-
-    def _sought(self, text: str, deep: int) -> str | None:
         if not _WORDS.search(text):
             return None
         if text in self.exact:
             return self.exact[text] or None
         if deep == 0:
             return None
+        at, told = self.tried.get(text, (0, None))
+        if at < deep and len(self.spent) < MOST_PIECES:
+            self.spent.append(text)
+            told = self._sought(text, deep)
+            self.tried[text] = deep, told
+        return told
+
+    def _sought(self, text: str, deep: int) -> str | None:
+        """What `_found` gives of a text that is no sentence without places."""
         near = self._near(text)
-        for (
-            joint,
-            between,
-        ) in _SENTENCES:  # a template of two comes before one that swallows
+        for joint, between in _SENTENCES:  # a template of two comes before one that swallows
             parts = joint.split(text)
             if len(parts) > 1 and (not between or text[-1] not in ".!?"):
                 whole = self._first([one for one in near if joint.search(one.text)], text, deep)
@@ -171,8 +141,13 @@ class Catalogue:
 
     def _near(self, text: str) -> list[Template]:
         """Templates that could match, those that say most first."""
-        words = dict.fromkeys(["", *_WHOLE.findall(text)])
-        near = [one for word in words for one in self.templates.get(word, ())]
+        words = dict.fromkeys(["", *WHOLE.findall(text)])
+        near = [
+            one
+            for word in words
+            for one in self.templates.get(word, ())
+            if text.startswith(one.literals[0]) and text.endswith(one.literals[-1])
+        ]
         return sorted(near, key=_rank)
 
     def _first(self, templates: list[Template], text: str, deep: int) -> str | None:
@@ -182,10 +157,12 @@ class Catalogue:
 
     def _filled(self, template: Template, text: str, deep: int) -> str | None:
         """A template's Chinese with what stands in its places; empty where it has none."""
-        match = template.pattern.fullmatch(text)
+        match = template.match(text)
         if match is None or (template.weak and not template.chinese):
             return None
         places = {name: self._place(value, deep - 1) for name, value in match.groupdict().items()}
+        if template.weak and any(template.key in match[name] for name in places if template.key):
+            return None  # it swallowed another of its kind
         if template.weak and not all(
             told is not None or _ATOM.fullmatch(match[name].strip())
             for name, told in places.items()
@@ -212,6 +189,11 @@ class Catalogue:
             ends = (self._found(head, deep - 1), self._first(near, mark + rest, deep - 1))
             if all(ends):
                 return "".join(filter(None, ends))
+        name, colon, rest = text.partition(": ")
+        if colon and name.isidentifier() and name not in self.exact:
+            told = self._found(rest, deep - 1)
+            if told is not None:
+                return f"{name}：{told}"
         for joint, chinese in _JOINTS:
             if joint in text:
                 joined = self._joined(text.split(joint), deep - 1)
@@ -244,12 +226,8 @@ def fill(chinese: str, places: Mapping[str, str], /) -> str:
     >>> fill("缺少{path}", {"path": "a.csv"}), fill("缺少 {what}", {"what": "数据"})
     ('缺少 a.csv', '缺少数据')
     """
-    marked = _PLACE.sub(lambda place: f"\0{places.get(place[1], '')}\0", _unescaped(chinese))
+    marked = PLACE.sub(lambda place: f"\0{places.get(place[1], '')}\0", unescaped(chinese))
     return _LOOSE.sub("", _TIGHT.sub(" ", marked).replace("\0", ""))
-
-
-def _unescaped(text: str) -> str:
-    return text.replace("{{", "{").replace("}}", "}")
 
 
 def read(path: Path, /) -> Iterator[tuple[str, str, list[str]]]:

@@ -6,6 +6,7 @@ Errors that Python code meets are English whichever language is chosen.
 """
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Literal, get_args
@@ -21,6 +22,8 @@ NAMED = frozenset(
     | {"token", "place", "column", "kind"}
 )
 """Headings of columns whose cells are names, of code or of the user's data: shown as they are."""
+
+_NUMBERED = re.compile(r" \d+$")
 
 _spoken: list[bool] = [False]
 """Whether it is Chinese; the innermost last."""
@@ -73,6 +76,15 @@ def said(text: str, /) -> str:
     from cartograd.core.catalogue import catalogue
 
     return catalogue().translated(text)
+
+
+def named(heading: str, /) -> bool:
+    """Whether a column's cells are names: `label`, and `label 2` of the second answer.
+
+    >>> named("label"), named("label 2"), named("state")
+    (True, True, False)
+    """
+    return _NUMBERED.sub("", heading) in NAMED
 
 
 def each(texts: Sequence[str], /) -> list[str]:

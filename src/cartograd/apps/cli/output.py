@@ -10,7 +10,7 @@ from typing import Any
 from unicodedata import east_asian_width
 
 from cartograd.core.errors import UsageError
-from cartograd.core.language import NAMED, each, said
+from cartograd.core.language import each, named, said
 
 WIDTH = 160
 """Letters of a line where output goes to no terminal."""
@@ -93,7 +93,7 @@ def table(
         rows: their cells.
         right: columns whose numbers line up at the right.
     """
-    kept = [name in NAMED for name in columns]
+    kept = [named(name) for name in columns]
     cells = [
         ["" if cell is None else str(cell) if own else said(str(cell))
          for own, cell in zip(kept, row, strict=False)]

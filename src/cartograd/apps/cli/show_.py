@@ -257,4 +257,5 @@ def _head(card: Card, preset: dict[str, object], *, zh: bool) -> None:
     }
     for key, text in lines.items():
         if text:
-            print(f"  {output.padded(said(key), 7)} {said(text)}")
+            own = key in ("spec", "also", "paper", "proofs", "source")
+            print(f"  {output.padded(said(key), 7)} {text if own else said(text)}")

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from cartograd.apps.report.pictures import Picture
-from cartograd.core.language import NAMED
+from cartograd.core.language import named
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.globals["named"] = NAMED
+    found.globals["named"] = named
     return found
 
 

@@ -39,7 +39,7 @@ def changed(count: int, asked: int, /, *, pixels: float | None = None) -> str:
     >>> changed(1, 16, pixels=0.0025)
     '1 of 16 changed in more than 1 % of its pixels; 0.25 % of all pixels did'
     """
-    told = f"{count or 'none'} of {asked} changed"
+    told = f"{count} of {asked} changed" if count else f"none of {asked} changed"
     if pixels is None:
         return told
     share = f"{100 * PIXELS:.0f} % of its pixels"

@@ -1,0 +1,90 @@
+"""A sentence with places for what changes, and how a finished one is recognised."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+STRONG = 10
+"""Letters of a template that are enough to be sure of it."""
+MOST_WAYS = 1_000_000
+"""Steps that matching one template may take."""
+
+PLACE = re.compile(r"\{([A-Za-z_]\w*)\}")
+WHOLE = re.compile(r"(?<![\w\0])[A-Za-z]+(?![\w\0])")
+_ENDING = re.compile(r"s\d*")
+"""Places for what English alone needs: `example{s}`, `{s}` for is or are."""
+
+
+@dataclass(frozen=True)
+class Template:
+    """A sentence with places, and its Chinese (empty where it has none)."""
+
+    text: str
+    chinese: str
+
+    @cached_property
+    def literals(self) -> list[str]:
+        """The pieces between the places."""
+        return [unescaped(piece) for piece in PLACE.split(self.text)[::2]]
+
+    @cached_property
+    def key(self) -> str:
+        """A word that any sentence of it has; empty where each touches a place."""
+        whole = " ".join(PLACE.sub("\0", self.text).split())
+        return max(WHOLE.findall(whole), key=len, default="")
+
+    @cached_property
+    def weight(self) -> int:
+        """How much it says."""
+        return sum(map(len, self.literals))
+
+    @cached_property
+    def weak(self) -> bool:
+        """Whether it says so little that it could match by chance."""
+        return sum(letter.isalpha() for piece in self.literals for letter in piece) < STRONG
+
+    def match(self, text: str, /) -> re.Match[str] | None:
+        """How a text is made by it, if it is.
+
+        Literals are looked for in their order first, in one pass: where one is missing the pattern
+        would try each way to place the others. So it would where places are bound, by an ending
+        or by coming twice, in a text that has many literals many times: that one is not matched.
+        """
+        end, ways = 0, len(text)
+        for piece in filter(None, self.literals):
+            start = text.find(piece, end)
+            if start < 0:
+                return None
+            end = start + len(piece)
+            ways *= text.count(piece, start)
+        return None if self.bound and ways > MOST_WAYS else self.pattern.fullmatch(text)
+
+    @cached_property
+    def bound(self) -> bool:
+        """Whether a place may hold only some of what stands between its neighbours."""
+        names = PLACE.findall(self.text)
+        return (
+            len(set(names)) < len(names)
+            or any(map(_ENDING.fullmatch, names))
+            or "" in self.literals[1:-1]
+        )
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """What matches it; a place that comes again holds the same again.
+
+        Of two places side by side the second is a remark: it begins like one, or is empty.
+        """
+        names = PLACE.findall(self.text)
+        parts = [re.escape(self.literals[0])]
+        for at, name in enumerate(names):
+            what = r"(?:; | \().*?|" if at and not self.literals[at] else ".*?"
+            what = r"\w{0,5}" if _ENDING.fullmatch(name) else what
+            parts.append(f"(?P={name})" if name in names[:at] else f"(?P<{name}>{what})")
+            parts.append(re.escape(self.literals[at + 1]))
+        return re.compile("".join(parts), re.DOTALL)
+
+
+def unescaped(text: str, /) -> str:
+    """A piece of a template as it is shown: braces of its own are doubled in it."""
+    return text.replace("{{", "{").replace("}}", "}")
