@@ -110,7 +110,13 @@ def test_check_reports_both_sides(exported):
     assert found.size == path.stat().st_size
     assert found.low <= found.ratio <= found.high
     assert min(found.torch_ms, found.file_ms) > 0
-    assert all(isinstance(v, int | float | str) for v in dataclasses.asdict(found).values())
+    for (low, high), median in (
+        (found.torch_half, found.torch_ms),
+        (found.file_half, found.file_ms),
+    ):
+        assert 0 < low <= median <= high
+    told = dataclasses.asdict(found)
+    assert all(isinstance(v, int | float | str | tuple) for v in told.values())
 
 
 def test_check_notices_another_model(exported):
