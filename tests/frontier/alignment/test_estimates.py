@@ -36,6 +36,17 @@ def test_both_estimates_are_the_divergence_on_average():
         torch.testing.assert_close((p.exp() * estimate(p, q)).sum(), true, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize(("gae_lambda", "apart"), [(0.95, 0.2), (1.0, 0.0)])
+def test_before_a_critic_learns_only_whole_returns_leave_the_first_token_alone(gae_lambda, apart):
+    """Rewarded by a coin, so that nothing is better; by how much the first token seems worse."""
+    mask, rewards = torch.ones(2000, 10, dtype=torch.bool), torch.zeros(2000, 10)
+    rewards[::2, -1] = 1
+    gain = advantages(rewards, torch.zeros_like(rewards), mask, gae_lambda=gae_lambda)
+    places = whitened(gain, mask).mean(0)
+    assert abs(places[0] + apart) < 0.02
+    assert abs(places[-1] - apart) < 0.05
+
+
 def test_whitening_looks_at_what_is_there_alone():
     x, mask = torch.arange(12.0).view(3, 4), torch.arange(4).expand(3, 4) < 3
     found = whitened(x.masked_fill(~mask, torch.inf), mask)

@@ -9,6 +9,10 @@ the token becomes likelier, but only until its probability has changed by a fift
     policy: -min(s A, clip(s, 1 - e, 1 + e) A),  s = p_t / p_t before
     critic: 1/2 max((V - R)^2, (V before + clip(V - V before, -e, e) - R)^2)
 
+As long as the critic expects nothing, a reward at the last of ten tokens counts 0.63 at the first:
+whitened, early tokens are worse than the mean and late ones better, whatever is rewarded. With
+`gae_lambda=1` all tokens of an answer count alike.
+
 The optimum is known: p(y) ~ q(y) exp(reward(y) / beta). With `target_kl` beta follows the
 divergence: it rises where that is above the target and falls where it is below (Ziegler 2019).
 
@@ -100,7 +104,8 @@ class PPO(nn.Module):
         target_kl: the divergence of a whole answer that beta is to keep; it stays if not given.
         kl_estimator: of each token's divergence: k1, with an unbiased slope, or k3, never below 0.
         clip_range: how far a ratio, and an expectation, may move before it counts no more.
-        gae_lambda: how far rewards are followed, instead of what was expected.
+        gae_lambda: how far rewards are followed, instead of what was expected; 1 for runs of so few
+            steps that the critic learns little.
         updates: steps on the same answers.
 
     Raises:
