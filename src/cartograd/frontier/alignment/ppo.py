@@ -80,9 +80,10 @@ CARD = Card(
         "law: on sixteen answers it ends at pi_ref exp(r / beta), to a divergence of 0.005",
         "law: beta follows the divergence to its target",
     ),
-    evidence={"llm/rlhf": ("test_ppo_ends_at_the_analytic_optimum",)},
+    evidence={
+        "llm/rlhf": ("test_ppo_ends_at_the_analytic_optimum", "acceptance:ppo-smollm2"),
+    },
     tiny={"reward": "letter-4", "generations": 4, "length": 4},
-    missing={"llm/rlhf": "a published model's reward that PPO raises beyond what a coin does"},
     settings={"optimizer": "adamw:lr=1e-4", "epochs": 3},
     logs={"reward": "higher", "kl": "lower"},
 )
