@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 import cartograd as cg
-from cartograd.apps.server import running
+from cartograd.apps.server.run import running
 from cartograd.data.decode.read import read
 from cartograd.engine.logging.run_folder import read_config, read_lines
 from tests.journeys.conftest import JOURNEYS

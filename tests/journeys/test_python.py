@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import cartograd as cg
-from cartograd.apps.server import running
+from cartograd.apps.server.run import running
 
 pytestmark = pytest.mark.journey
 

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import torch
-
+from cartograd.core import arrays
 from cartograd.core.errors import UsageError, unknown
 
-DTYPES = tuple(sorted(name for name, kind in vars(torch).items() if isinstance(kind, torch.dtype)))
+DTYPES = arrays.dtypes()
 """Names of torch's number types."""
 
 DECIDED = ("classify", "score", "multi-label")

@@ -10,9 +10,8 @@ temperature divides all logits before.
 
 import math
 
-import torch
-from torch import Tensor
-
+from cartograd.core import arrays
+from cartograd.core.arrays import Tensor
 from cartograd.core.ports import Port
 
 SURE = 27.0
@@ -27,6 +26,7 @@ def decides(port: Port, /) -> bool:
 def decided(logits: Tensor, port: Port, /) -> Tensor:
     """The logits as the output port has them, of those of the network.
 
+    >>> import torch
     >>> port = Port("late", "label", (2,), labels=("no", "yes"), thresholds=(0.2,))
     >>> decided(torch.tensor([[1.0, 0.0]]), port).argmax().item()  # yes has a probability of 0.27
     1
@@ -56,7 +56,7 @@ def _shift(outputs: Tensor, port: Port) -> Tensor:
         at = positive_of(port)
         single = outputs.shape[-1] == 1
         logits = [logits[0] * (2 * at - 1)] if single else [logits[0] * (i == at) for i in range(2)]
-    return torch.tensor(logits, dtype=outputs.dtype, device=outputs.device)
+    return arrays.like(logits, outputs)
 
 
 def _logit(share: float) -> float:

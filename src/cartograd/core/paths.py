@@ -1,6 +1,8 @@
 """Words that look like the path of a file: a mistyped one is an error, and no text or name."""
 
+import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from cartograd.core.errors import UsageError, nearest
@@ -11,6 +13,9 @@ ENDINGS = frozenset({
     "webp", "wav", "flac", "mp3", "ogg", "safetensors", "gguf", "onnx", "toml", "py",
 })  # fmt: skip
 """What names of files end in."""
+
+LONGEST = 1024
+"""Characters of a path; systems refuse to look for longer ones."""
 
 _FILE = re.compile(r"[^\s?*]*[^\s?*./\\]\.(\w{2,11})")
 _BEGINS = re.compile(r"(~|\.{1,2}|/\w[^\s/]*)/\S*")
@@ -50,3 +55,20 @@ def no_such_path(word: str, /, *, hint: str = "") -> UsageError:
     meant = "" if near is None else f"; did you mean {str(folder / near)!r}?"
     lacks = "" if folder.is_dir() else f" (there is no folder {folder})"
     return UsageError(f"there is no file or folder {word}{lacks}{meant}{hint}")
+
+
+def texts(sources: Iterable[str], /) -> list[Path | str]:
+    """Sources of a model of text: what is a file or folder is read, all else is the text itself.
+
+    Raises:
+        UsageError: a source looks like a path, and nothing is there.
+    """
+    given: list[Path | str] = []
+    for source in sources:
+        path = Path(os.path.expanduser(source))
+        there = len(source) < LONGEST and os.path.exists(path)
+        if not there and looks_like_path(source):
+            hint = "; a text that is spelt so goes through standard input (-)"
+            raise no_such_path(source, hint=hint)
+        given.append(path if there else source)
+    return given

@@ -23,7 +23,7 @@ from cartograd.engine.files.bundle import write_bundle
 
 SCRIPT = """
 import sys
-from cartograd.apps.server import serve
+from cartograd.apps.server.run import serve
 serve(sys.argv[1], port=int(sys.argv[2]), started=lambda url: print(url, flush=True))
 print("ended", flush=True)
 """

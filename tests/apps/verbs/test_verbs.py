@@ -9,7 +9,7 @@ from torch import nn
 import cartograd as cg
 from cartograd.apps.verbs.attack import robustness
 from cartograd.apps.verbs.explain_target import class_of
-from cartograd.apps.verbs.predict import prepared
+from cartograd.apps.verbs.prepared import prepared
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Column, Port, Signature
 from cartograd.data.dataset.dataset import Split

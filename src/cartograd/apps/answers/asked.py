@@ -4,38 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from jaxtyping import Shaped
 from torch import Tensor, nn
 
+from cartograd.apps.answers.given import Answer
 from cartograd.apps.answers.probabilities import class_probabilities
 from cartograd.core.errors import UsageError
 from cartograd.core.onednn_linear import onednn_linear
 from cartograd.core.ports import Signature
 from cartograd.training.regularization.dropout import monte_carlo
-
-
-@runtime_checkable
-class Answer(Protocol):
-    """A model's answer for one example."""
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON types: what `predict` returns and the server sends."""
-        ...
-
-    def rows(self) -> list[list[tuple[str, str]]]:
-        """As rows of a table, each cell with its column."""
-        ...
-
-    def flat(self) -> dict[str, Any] | list[dict[str, Any]]:
-        """As one row of CSV, or as several."""
-        ...
-
-    def draw(self, axes: Any, /) -> None:
-        """Into axes of matplotlib."""
-        ...
 
 
 @dataclass(frozen=True)

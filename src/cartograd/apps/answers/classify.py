@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from cartograd.apps.answers import units
-from cartograd.apps.answers.asked import Asked
+from cartograd.apps.answers.given import Given
 from cartograd.apps.answers.probabilities import class_probabilities
+from cartograd.core import arrays
+from cartograd.core.arrays import Tensor
 from cartograd.core.decided import likely
 
 
@@ -80,23 +80,22 @@ def named(
 
     The class that is `said` comes first, where a threshold names another than the likeliest.
 
-    >>> import torch
-    >>> named(torch.tensor([0.25, 0.75]), ("no", "yes"), 1)
+    >>>     >>> named(torch.tensor([0.25, 0.75]), ("no", "yes"), 1)
     Labels(probabilities={'yes': 0.75}, spread={})
     """
-    ranked = shares.argsort(descending=True, stable=True)
+    ranked = arrays.ranked(shares)
     if said is not None:
-        ranked = torch.cat([ranked.new_tensor([said]), ranked[ranked != said]])
+        ranked = [said, *(place for place in ranked if place != said)]
     order = ranked[: min(top or len(shares), len(shares))]
     values = shares[order]
-    names = [labels[index] for index in order.tolist()]
+    names = [labels[index] for index in order]
     wide = () if spread is None else spread[order].tolist()
     return Labels(
         dict(zip(names, values.tolist(), strict=True)), dict(zip(names, wide, strict=False))
     )
 
 
-def answers(asked: Asked, /) -> list[Labels]:
+def answers(asked: Given, /) -> list[Labels]:
     """The likeliest classes of each example; a single logit stands for no and yes."""
     port = asked.signature.output
     probabilities = class_probabilities(likely(asked.outputs, port))

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
-
 from cartograd.apps.answers import units
-from cartograd.apps.answers.asked import Asked
+from cartograd.apps.answers.given import Given
+from cartograd.core.arrays import Tensor
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class Values:
         axes.set_ylabel(self.unit or "value")
 
 
-def answers(asked: Asked, /) -> list[Values]:
+def answers(asked: Given, /) -> list[Values]:
     """The outputs as they are: the model gives them in the target's unit."""
     rows = _rows(asked.outputs)
     spread = [()] * len(rows) if asked.spread is None else _rows(asked.spread)

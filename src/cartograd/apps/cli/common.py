@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from cartograd.apps.cli.names import naming
 from cartograd.core import vocabulary
 from cartograd.core.errors import UsageError, unknown
-from cartograd.core.paths import is_there, looks_like_path, no_such_path
+from cartograd.core.paths import is_there
 
 if TYPE_CHECKING:
     from cartograd.engine.files.bundle import Bundle
@@ -41,9 +41,6 @@ Part = Annotated[str | None, naming("part")]
 
 Device = Annotated[str, naming("device")]
 """A device, like cpu."""
-
-LONGEST_PATH = 1024
-"""Characters of a path; systems refuse to look for longer ones."""
 
 
 def writable(_: Any, path: Path | None, /) -> None:
@@ -139,20 +136,3 @@ def check_sources(sources: Iterable[str], flags: Iterable[str], /) -> None:
     for word in sources:
         if word.startswith("--"):
             raise unknown("option", word, flags)
-
-
-def texts(sources: Iterable[str], /) -> list[Path | str]:
-    """Sources of a model of text: what is a file or folder is read, all else is the text itself.
-
-    Raises:
-        UsageError: a source looks like a path, and nothing is there.
-    """
-    given: list[Path | str] = []
-    for source in sources:
-        path = Path(os.path.expanduser(source))
-        there = len(source) < LONGEST_PATH and os.path.exists(path)
-        if not there and looks_like_path(source):
-            hint = "; a text that is spelt so goes through standard input (-)"
-            raise no_such_path(source, hint=hint)
-        given.append(path if there else source)
-    return given

@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import Data, File, Raw, Target, check_sources, home, texts
+from cartograd.apps.cli.common import Data, File, Raw, Target, check_sources, home
 from cartograd.apps.cli.names import naming
 from cartograd.core.errors import UsageError
+from cartograd.core.paths import texts
 
 
 def explain_(

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import Raw, Target, check_sources, texts
+from cartograd.apps.cli.common import Raw, Target, check_sources
 from cartograd.apps.cli.names import naming
 from cartograd.core.errors import UsageError
+from cartograd.core.paths import texts
 
 
 def predict_(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from cartograd.apps.answers.asked import Answer
+from cartograd.apps.answers.given import Answer
 from cartograd.core.notebook import shown
 
 

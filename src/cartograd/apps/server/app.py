@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 
 import anyio
 from starlette.applications import Starlette
@@ -11,11 +10,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from cartograd import __version__
 from cartograd.apps.server import generate
 from cartograd.apps.server.body import Limits, received, until_gone
 from cartograd.apps.server.chats import Chats
-from cartograd.apps.server.decode import KEYS, accepts, decode
+from cartograd.apps.server.decode import accepts
+from cartograd.apps.server.plain import Plain
 from cartograd.apps.server.refusal import RefusalError, refused
 from cartograd.apps.server.served import Served
 from cartograd.core.errors import UsageError
@@ -32,11 +31,11 @@ class Routes:
     """
 
     def __init__(self, served: Served, limits: Limits, chats: Chats | None = None):
+        self.plain = Plain(served, limits)
         self.served = served
         self.chats = chats
         self.limits = limits
-        self.turn = anyio.CapacityLimiter(1)
-        self.ready = False
+        self.turn = self.plain.turn
 
     async def index(self, _: Request) -> Response:
         """The list of routes."""
@@ -44,21 +43,8 @@ class Routes:
         links |= {"signature": "/signature", "health": "/health"}
         links |= {"generate": "/generate"} if self.draws else {}
         links |= {"chat": COMPLETIONS, "models": MODELS} if self.chats else {}
-        signature = self.served.signature
-        inputs = {port.name: {"kind": port.kind, "dims": port.dims} for port in signature.inputs}
-        outputs = {port.name: {"kind": port.kind, "dims": port.dims} for port in signature.outputs}
-        return JSONResponse(
-            {
-                "model": self.served.identity(),
-                "inputs": inputs,
-                "outputs": outputs,
-                "accepts": [] if self.gated else accepts(signature.input),
-                "keys": list(KEYS),
-                "generate keys": list(generate.KEYS) if self.draws else [],
-                "links": links,
-                "cartograd": __version__,
-            }
-        )
+        about = self.plain.about(links, [] if self.gated else accepts(self.served.signature.input))
+        return JSONResponse(about | {"generate keys": list(generate.KEYS) if self.draws else []})
 
     @property
     def draws(self) -> bool:
@@ -104,55 +90,11 @@ class Routes:
         assert self.chats is not None
         return JSONResponse(self.chats.one(request.path_params["name"]))
 
-    async def signature(self, _: Request) -> Response:
-        """The model's full signature."""
-        return JSONResponse(self.served.signature.to_json())
-
-    async def health(self, _: Request) -> Response:
-        """Live: the event loop answers. Ready: the model does."""
-        state = {"live": True, "ready": self.ready, "model": self.served.identity()}
-        return JSONResponse(state, 200 if self.ready else 503)
-
     async def predict(self, request: Request) -> Response:
-        """An answer for each example of the request."""
+        """An answer for each example of the request, unless a gate stands before the model."""
         if self.gated:
             raise RefusalError(403, f"{self.served.name} is behind a gate; ask POST {COMPLETIONS}")
-        kind = self._kind(request)
-        body = await received(request, self.limits)
-        answers = await anyio.to_thread.run_sync(self._predict, kind, body, limiter=self.turn)
-        return JSONResponse({"model": self.served.identity()} | answers)
-
-    def _predict(self, kind: str, body: bytes) -> dict[str, Any]:
-        asked = decode(
-            self.served.signature.input,
-            kind,
-            body,
-            most=self.limits.examples,
-            draws=self.limits.draws,
-            tokenizer=self.served.tokenizer,
-            asks=self.served.signature.task.asks,
-        )
-        answers = iter(self.served.predict(asked.inputs, **asked.options))
-        count = len(asked.inputs) + len(asked.refused)
-        predictions = [
-            {"error": asked.refused[number]} if number in asked.refused else next(answers)
-            for number in range(count)
-        ]
-        return {"predictions": predictions} | ({"notes": asked.notes} if asked.notes else {})
-
-    def _kind(self, request: Request) -> str:
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        allowed = accepts(self.served.signature.input)
-        if kind not in allowed:
-            raise RefusalError(
-                415,
-                f"a body of type {kind or 'unknown'} is not understood; "
-                f"expected the header Content-Type: {' or '.join(allowed)}",
-            )
-        coding = request.headers.get("content-encoding", "identity")
-        if coding != "identity":
-            raise RefusalError(415, f"a body in {coding} coding is not understood; send it plain")
-        return kind
+        return await self.plain.predict(request)
 
 
 def application(
@@ -175,11 +117,11 @@ def application(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        routes.ready = True
+        routes.plain.ready = True
         if started is not None:
             started()
         yield
-        routes.ready = False
+        routes.plain.ready = False
 
     drawing = [Route("/generate", routes.generate, methods=["POST"])] if routes.draws else []
     chatting = [
@@ -191,8 +133,8 @@ def application(
             *drawing,
             *chatting,
             Route("/", routes.index),
-            Route("/health", routes.health),
-            Route("/signature", routes.signature),
+            Route("/health", routes.plain.health),
+            Route("/signature", routes.plain.signature),
             Route("/predict", routes.predict, methods=["POST"]),
         ],
         exception_handlers=dict.fromkeys(

@@ -10,9 +10,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 from jaxtyping import Shaped
-from torch import Tensor
 
 from cartograd.apps.server.refusal import RefusalError
+from cartograd.core.arrays import Tensor
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.ports import Port
 from cartograd.data.decode.read import read

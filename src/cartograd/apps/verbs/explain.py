@@ -10,7 +10,8 @@ from cartograd.apps.load.target import Target, as_bundle, as_signed
 from cartograd.apps.results.explanation import Explanation
 from cartograd.apps.verbs.explain_target import asked_of, titles_of
 from cartograd.apps.verbs.export import golden
-from cartograd.apps.verbs.predict import predict, prepared
+from cartograd.apps.verbs.predict import predict
+from cartograd.apps.verbs.prepared import prepared
 from cartograd.core import registry
 from cartograd.core.build import build, hyperparameters
 from cartograd.core.errors import UsageError

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from cartograd.apps.load.target import Target, as_signed
 from cartograd.apps.results.explanation_quality import BETTER, FAITHFUL, Figure, Quality
 from cartograd.apps.verbs.explain_target import class_of, of_one_number
-from cartograd.apps.verbs.predict import prepared
+from cartograd.apps.verbs.prepared import prepared
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating

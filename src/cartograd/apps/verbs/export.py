@@ -19,9 +19,11 @@ from cartograd.core.at_work import scratch_folder
 from cartograd.core.build import build, hyperparameters, resolve
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import inferring
+from cartograd.core.files import write_file
 from cartograd.core.protocols import Exporter
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
+from cartograd.engine.files.onnx_session import BESIDE
 from cartograd.engine.files.program import Program, check_code
 from cartograd.engine.files.tensor_files import read_about, read_tensors
 from cartograd.practice.deployment.coreml import MAC, check_machine
@@ -112,6 +114,7 @@ def export(
         if not optimises:
             check_code(model, "its weights")
         written = exporter(model, path)
+    _keep_examples(target, written)
     asked = isinstance(inputs, tuple) or bool(margin)
     again = _again(card.name, written) if asked else None
     found = None
@@ -134,6 +137,19 @@ def export(
         replace(target, again or written, data, margin=margin) if margin else None, graph, timed,
         _loads(card.name, written, model), None if where is None else where.pixels,
     )  # fmt: skip
+
+
+def _keep_examples(target: Target, written: Path) -> None:
+    """Beside an ONNX file the bundle's examples with its answers, for the slim runtime's check."""
+    if written.suffix != ".onnx":
+        return
+    kept = written.with_suffix(BESIDE)
+    kept.unlink(missing_ok=True)  # of another model
+    if isinstance(target, nn.Module):
+        return
+    own = as_bundle(target).path / "golden.safetensors"
+    if own.is_file():
+        write_file(kept, own.read_bytes())
 
 
 def _loads(name: str, written: Path, model: Signed) -> str:

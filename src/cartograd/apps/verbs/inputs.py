@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from cartograd.apps.results.heard import Heard
+from cartograd.core.arrays import Tensor
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port
 from cartograd.data.decode import images, sounds

@@ -1,7 +1,6 @@
 """Predict: a model's answers for files, rows and numbers."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,25 +14,18 @@ from cartograd.apps.load.target import Target, as_signed, name_of
 from cartograd.apps.results.answers import Answers
 from cartograd.apps.results.heard import Heard
 from cartograd.apps.verbs.inputs import parts_of
+from cartograd.apps.verbs.prepared import Ask, of_texts, prepared, why_none
 from cartograd.apps.verbs.secure import beside
 from cartograd.apps.verbs.to_come import to_come
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
-from cartograd.core.ports import Port
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
-from cartograd.data.decode.dress import as_written
-from cartograd.data.decode.read import encoded, read, written
-from cartograd.data.decode.table import Table
-from cartograd.data.decode.table_rows import encoded_table, table_file
+from cartograd.data.decode.read import read, written
 from cartograd.data.decode.text_files import also
-from cartograd.data.text.tokens import alike, padded
 
 ROWS = 256
 """How many examples go through the model at once."""
-
-TOKENS = 512
-"""How many tokens of texts do."""
 
 
 def predict(
@@ -94,68 +86,8 @@ def predict(
         named = tuple(compared(_answers(model, by or model, sources, chosen, heard)))
         heard.notes.extend(() if by is None else by.told())
     if heard.refused and not named:
-        raise UsageError(_told(heard.refused))
+        raise UsageError(why_none(heard.refused))
     return Answers(named, notes=heard.notes, refused=heard.refused)
-
-
-def _told(refused: Sequence[str]) -> str:
-    """Why nothing was answered, in a line."""
-    if len(refused) == 1:
-        return refused[0]
-    more = f" and {len(refused) - 5} more" if len(refused) > 5 else ""
-    return f"none of {len(refused)} inputs can be read: " + "; ".join(refused[:5]) + more
-
-
-def prepared(
-    model: Signed, sources: Any, /, heard: Heard | None = None
-) -> tuple[Tensor, list[str]]:
-    """Raw inputs as a batch of the model's input port, and what to call each example.
-
-    Args:
-        model: whose port.
-        sources: the inputs.
-        heard: gets a line for whatever the model cannot know, and, unless strict, for what cannot
-            be read.
-
-    Raises:
-        UsageError: a source cannot be read, or does not fit the port; or nothing is left.
-    """
-    port, heard = model.signature.input, heard or Heard()
-    if port.kind == "text" and not isinstance(sources, Tensor | np.ndarray):
-        named = parts_of(port, sources, heard)
-        given = [part for part, _ in named]
-        return read(port, given, tokenizer=model.tokenizer), [name for _, name in named]
-    found: list[tuple[Tensor, str]] = []
-    for part, name in parts_of(port, sources, heard):
-        with heard.reading(name):
-            found += _examples(port, part, name, heard)
-    if not found:
-        raise UsageError(_told(heard.refused))
-    return torch.stack([row for row, _ in found]), [name for _, name in found]
-
-
-def _examples(port: Port, part: Any, name: str, heard: Heard) -> Iterator[tuple[Tensor, str]]:
-    """The examples in one part; the rows of a table one by one where some cannot be read."""
-    try:
-        rows = read(port, part, notes=heard.notes)
-    except UsageError:
-        if heard.strict or port.kind != "table" or isinstance(part, Mapping):
-            raise
-        table = part if isinstance(part, Table) else table_file(port, part)
-        encoded_table(port, table.select([]), [])  # what is wrong with all rows is said once
-        columns, told = as_written(table, port.columns)
-        port = replace(port, columns=columns)
-        heard.notes.extend(told)
-        for row in range(len(table)):
-            with heard.reading(f"{name} row {row + 1}"):
-                one = encoded_table(port, table.select([row]), heard.notes)
-                yield one[0], f"{name} row {row + 1}"
-        return
-    for number, row in enumerate(rows, start=1):
-        yield row, name if len(rows) == 1 else f"{name} row {number}"
-
-
-Ask = Callable[[Tensor], Sequence[Answer]]
 
 
 def _answers(
@@ -183,7 +115,7 @@ def _answers(
                     yield said, answer
         return
     if model.signature.input.kind == "text" and not isinstance(sources, Tensor | np.ndarray):
-        yield from _of_texts(model, ask, sources, heard)
+        yield from of_texts(model, ask, sources, heard)
         return
     if model.signature.input.kind == "series" and not isinstance(sources, Tensor | np.ndarray):
         yield from to_come(model, ask, parts_of(model.signature.input, sources, heard), heard)
@@ -234,26 +166,3 @@ def _one_by_one(
         with heard.reading(name):
             for answer in ask(read(model.signature.input, part, notes=heard.notes)):
                 yield name, answer
-
-
-def _of_texts(model: Signed, ask: Ask, sources: Any, heard: Heard) -> Iterator[tuple[str, Answer]]:
-    """Batches of texts of similar length, so that there is little padding."""
-    port = model.signature.input
-    named = parts_of(port, sources, heard)
-    try:
-        rows = encoded(port, [part for part, _ in named], model.tokenizer)
-        names = [name for _, name in named]
-    except UsageError:
-        if heard.strict:
-            raise
-        rows, names = [], []
-        for part, name in named:
-            with heard.reading(name):
-                rows += encoded(port, [part], model.tokenizer)
-                names.append(name)
-    found: dict[int, Answer] = {}
-    for group in alike(list(map(len, rows)), tokens=TOKENS, padded=port.padding_id is not None):
-        batch = padded([rows[i] for i in group], port.padding_id)
-        found |= zip(group, ask(batch), strict=True)
-    for number, name in enumerate(names):
-        yield name, found[number]

@@ -11,7 +11,7 @@ from cartograd.apps.load.source import Data, examples_for
 from cartograd.apps.load.target import Target, as_bundle, as_signed
 from cartograd.apps.results.studied import Studied
 from cartograd.apps.verbs.explain_target import of_one_number
-from cartograd.apps.verbs.predict import prepared
+from cartograd.apps.verbs.prepared import prepared
 from cartograd.core import registry
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError

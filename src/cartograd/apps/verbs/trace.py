@@ -16,7 +16,7 @@ from cartograd.apps.results.traces import (
     Filters,
     Gates,
 )
-from cartograd.apps.verbs.predict import prepared
+from cartograd.apps.verbs.prepared import prepared
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.protocols import Aligner

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Int
-from torch import Tensor
 
+from cartograd.core.arrays import Tensor
 from cartograd.core.ports import Column
 from cartograd.data.decode import dates
 from cartograd.data.decode.encode import moments, numbers

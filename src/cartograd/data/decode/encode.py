@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
+from cartograd.core import arrays
+from cartograd.core.arrays import Tensor
 from cartograd.core.errors import UsageError, nearest
 from cartograd.core.ports import Column
 from cartograd.data.decode import dates
@@ -50,7 +50,7 @@ def encode(table: Table, columns: Sequence[Column], /) -> Float[Tensor, "n d"]:
             parts.append(gaps[:, None])
     width = sum(column.width for column in columns)
     features = np.concatenate(parts, axis=1) if len(table) else np.zeros((0, width))
-    return torch.from_numpy(features.astype(np.float32))
+    return arrays.of(features.astype(np.float32))
 
 
 def _several(cells: Sequence[str], column: Column, place: dict[str, int]) -> np.ndarray:

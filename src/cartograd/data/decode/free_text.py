@@ -9,10 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from cartograd.core.build import build
 from cartograd.core.column import Column
 from cartograd.core.errors import UsageError, unknown
-from cartograd.core.eval_mode import inferring
 from cartograd.core.spec import Spec
 from cartograd.data.decode.hashed_text import BUCKETS, hashed
 from cartograd.data.text.tokens import alike, padded
@@ -80,6 +78,9 @@ def encoded_text(cells: Sequence[str], encoder: str, features: int, /) -> Float[
 
 def _meanings(texts: Sequence[str]) -> Float[np.ndarray, "n d"]:
     """The sentence vectors of texts, those of like length together."""
+    from cartograd.core.build import build
+    from cartograd.core.eval_mode import inferring
+
     model = build("minilm", kind="weights")()
     rows = model.tokenizer.encoded(texts)
     found = np.zeros((len(rows), MINILM), np.float32)

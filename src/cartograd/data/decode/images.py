@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageOps
-from torch import Tensor
 
+from cartograd.core import arrays
+from cartograd.core.arrays import Tensor
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import FITS
 from cartograd.data.decode.levels import ORIENTATION, is_deep, numbers, planes
@@ -109,7 +109,7 @@ def pixels(
     if white is None:
         return _array(_fitted(parts[0], height, width, fit), channels)
     rows = [np.asarray(_fitted(part, height, width, fit)) for part in parts]
-    return torch.from_numpy(np.stack(rows)).div_(white).clamp_(0, 1)
+    return arrays.of(np.clip(np.stack(rows) / np.float32(white), 0, 1))
 
 
 def left(size: tuple[int, int], height: int, width: int, fit: str, /) -> float:
@@ -258,4 +258,4 @@ def _fitted(image: Image.Image, height: int, width: int | None, fit: str) -> Ima
 
 def _array(image: Image.Image, channels: int) -> UInt8[Tensor, "c y x"]:
     values = np.asarray(image, dtype=np.uint8).reshape(image.height, image.width, channels)
-    return torch.from_numpy(values.copy()).permute(2, 0, 1)
+    return arrays.of(values.transpose(2, 0, 1).copy())

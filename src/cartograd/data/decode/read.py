@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Shaped
-from torch import Tensor
 
+from cartograd.core import arrays
+from cartograd.core.arrays import Tensor
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port
 from cartograd.data.decode.images import SUFFIXES, label, pixels
@@ -70,13 +70,13 @@ def read(
         return table_rows(port, sources, [] if notes is None else notes)
     if port.kind == "series" and isinstance(sources[0], str | Path):
         found = [one for path in sources for one in pasts(port, path, notes)]
-        return torch.stack([one.x for one in found])
+        return arrays.stacked([one.x for one in found])
     if port.kind == "audio":
         told = [] if notes is None else notes
         found = [read_port(port, source, told) for source in expanded(sources, SOUNDS)]
         if len({row.shape for row in found}) > 1:
             raise UsageError(f"the sounds for {port.name!r} differ in length; give one at a time")
-        return torch.stack(found)
+        return arrays.stacked(found)
     if port.kind == "text":
         return _array(port, padded(encoded(port, sources, tokenizer), port.padding_id))
     return _numbers(port, sources)
@@ -84,7 +84,7 @@ def read(
 
 def _array(port: Port, values: Tensor | np.ndarray) -> Tensor:
     """A tensor of one example, or of a batch, checked."""
-    tensor = torch.as_tensor(values)
+    tensor = arrays.given(values)
     fixed = [dim for dim in port.dims if isinstance(dim, int)]
     if tensor.ndim == len(port.dims):
         tensor = tensor[None]
@@ -98,17 +98,16 @@ def _array(port: Port, values: Tensor | np.ndarray) -> Tensor:
             + (f", {int(np.prod(fixed))} numbers" if len(fixed) == len(port.dims) else "")
         )
     tensor = as_port(tensor, port.kind)
-    tensor = tensor.to(getattr(torch, port.dtype))
-    if tensor.is_floating_point() and not tensor.isfinite().all():
-        row = int((~tensor.isfinite()).flatten(1).any(1).nonzero()[0]) + 1
-        raise UsageError(f"input {row} for {port.name!r} holds a number that is not finite")
+    tensor = arrays.typed(tensor, port.dtype)
+    row = arrays.strange(tensor)
+    if row is not None:
+        raise UsageError(f"input {row + 1} for {port.name!r} holds a number that is not finite")
     if port.bounds is not None:
         low, high = port.bounds
-        outside = ((tensor < low) | (tensor > high)).flatten(1).any(1)
-        if outside.any():
-            row = int(outside.nonzero()[0]) + 1
+        row = arrays.outside(tensor, low, high)
+        if row is not None:
             raise UsageError(
-                f"input {row} for {port.name!r} is out of bounds; expected {low:g} to {high:g}"
+                f"input {row + 1} for {port.name!r} is out of bounds; expected {low:g} to {high:g}"
             )
     return tensor
 
@@ -131,7 +130,7 @@ def _images(port: Port, sources: Sequence[Any], notes: list[str]) -> Tensor:
         pictures.append(picture * (high - low) + low if (low, high) != (0.0, 1.0) else picture)
     if len({picture.shape for picture in pictures}) > 1:
         raise UsageError(f"the pictures for {port.name!r} differ in width; give them one at a time")
-    return torch.stack(pictures)
+    return arrays.stacked(pictures)
 
 
 def expanded(sources: Sequence[Any], suffixes: tuple[str, ...] = SUFFIXES, /) -> list[Any]:
@@ -205,7 +204,7 @@ def _numbers(port: Port, sources: Sequence[Any]) -> Tensor:
     """Numbers for a vector or any other port; text is read as numbers between blanks or commas."""
     parsed = [_parsed(port, source) for source in sources]
     flat = all(isinstance(value, int | float) for value in parsed)
-    return torch.cat([_array(port, _tensor(port, v)) for v in ([parsed] if flat else parsed)])
+    return arrays.joined([_array(port, _tensor(port, v)) for v in ([parsed] if flat else parsed)])
 
 
 def _parsed(port: Port, source: Any) -> Any:
@@ -219,8 +218,8 @@ def _parsed(port: Port, source: Any) -> Any:
 
 def _tensor(port: Port, value: Any) -> Tensor:
     try:
-        return torch.as_tensor(value, dtype=getattr(torch, port.dtype))
-    except (TypeError, ValueError, RuntimeError) as error:
+        return arrays.given(value, port.dtype)
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise UsageError(
             f"{value!r:.60} is not made of numbers, as {port.name!r} takes them"
         ) from error

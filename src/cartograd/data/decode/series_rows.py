@@ -4,10 +4,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
+from cartograd.core.arrays import Tensor, torch
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port
 from cartograd.core.timeline import Timeline

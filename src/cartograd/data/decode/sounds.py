@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
+from cartograd.core.arrays import Tensor, torch
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port
 

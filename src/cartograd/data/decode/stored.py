@@ -1,17 +1,22 @@
 """Stored inputs and targets, converted to what their ports describe."""
 
-import torch
 from jaxtyping import Shaped
-from torch import Tensor
+
+from cartograd.core import arrays
+from cartograd.core.arrays import Tensor
 
 
 def as_port(stored: Shaped[Tensor, "n ..."], kind: str, /) -> Shaped[Tensor, "n ..."]:
     """Stored inputs as a port of this kind describes them."""
     if kind in ("text", "label"):
-        return stored.long()
-    if stored.dtype != torch.uint8:
+        return arrays.typed(stored, "int64")
+    if not arrays.is_bytes(stored):
         return stored
-    return stored.float().div_(255) if kind == "image" else stored.long()
+    if kind != "image":
+        return arrays.typed(stored, "int64")
+    shares = arrays.typed(stored, "float32")
+    shares /= 255
+    return shares
 
 
 def as_target(stored: Shaped[Tensor, "n ..."], /) -> Shaped[Tensor, "n ..."]:

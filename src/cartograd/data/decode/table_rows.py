@@ -6,9 +6,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
+from cartograd.core import arrays
+from cartograd.core.arrays import Tensor
 from cartograd.core.errors import UsageError, nearest
 from cartograd.core.ports import Column, Port
 from cartograd.data.decode import dates
@@ -43,7 +42,7 @@ def table_rows(port: Port, sources: Sequence[Any], notes: list[str], /) -> Tenso
                 f"row {number} is of type {type(source).__name__}; expected a mapping from column "
                 "names to cells, or the path of a CSV file"
             )
-    return torch.cat(parts)
+    return arrays.joined(parts)
 
 
 def table_file(port: Port, path: str | Path, /) -> Table:

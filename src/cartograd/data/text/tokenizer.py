@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from jaxtyping import Int
-from torch import Tensor
 
+from cartograd.core.arrays import Tensor
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port
 from cartograd.data.text import chat as chats

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import torch
 from jaxtyping import Int
-from torch import Tensor
 
+from cartograd.core import arrays
+from cartograd.core.arrays import Tensor
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.ports import Port
 
@@ -238,7 +238,7 @@ def padded(rows: Sequence[Sequence[int]], padding: int | None, /) -> Int[Tensor,
             "the texts differ in length, and no number means padding; give them one at a time"
         )
     filled = [[*row, *[padding] * (width - len(row))] for row in rows]
-    return torch.tensor(filled, dtype=torch.int64)
+    return arrays.given(filled, "int64")
 
 
 def alike(lengths: Sequence[int], /, *, tokens: int, padded: bool = True) -> Iterator[list[int]]:

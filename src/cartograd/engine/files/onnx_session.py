@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
+from cartograd.core.arrays import SLIM, torch
 from cartograd.core.errors import UsageError, first_line
 
 
@@ -26,6 +26,9 @@ def needed(*packages: str) -> None:
 
 TOLD = "preprocessing"
 """The metadata in which a file of anyone may be told how it wants its examples."""
+
+BESIDE = ".golden.safetensors"
+"""How the file beside `model.onnx` ends that keeps examples with the model's own answers."""
 
 Run = Callable[[list[np.ndarray]], np.ndarray]
 """What runs a file."""
@@ -116,7 +119,8 @@ def options() -> Any:
     import onnxruntime
 
     made = onnxruntime.SessionOptions()
-    made.intra_op_num_threads = torch.get_num_threads()
+    if not SLIM:
+        made.intra_op_num_threads = torch.get_num_threads()
     made.log_severity_level = 3
     return made
 

@@ -17,7 +17,7 @@ from cartograd.apps.audit.drawn import Curve, curves
 from cartograd.apps.audit.figure import beating
 from cartograd.apps.audit.section import Found
 from cartograd.apps.audit.subject import Subject
-from cartograd.apps.verbs.predict import prepared
+from cartograd.apps.verbs.prepared import prepared
 from cartograd.core.errors import UsageError
 from cartograd.practice.metrics.proportion import exact, of_rows
 
