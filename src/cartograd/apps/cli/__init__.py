@@ -108,10 +108,19 @@ def _run(words: Sequence[str], rest: list[str]) -> int:
     except KeyboardInterrupt as error:
         output.note("stopped")
         return error.code if isinstance(error, Stopped) else 130
-    except BrokenPipeError:  # the reader of our output (`| head`) has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except BrokenPipeError:
+        return _unread()
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):  # rich, which draws the help, ends so
+            return _unread()
+        raise
     return code if isinstance(code, int) else 0
+
+
+def _unread() -> int:
+    """The exit code where the reader of our output (`| head`) has gone."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 def _called(words: Sequence[str]) -> Any:

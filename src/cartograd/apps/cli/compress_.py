@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import Data, Folder, Many, Part, Target, home
+from cartograd.apps.cli.following import of_run
 from cartograd.apps.cli.names import naming
 from cartograd.apps.cli.words import part_of
 from cartograd.core.errors import UsageError
@@ -120,5 +121,6 @@ def _at_once(
     if json:
         output.emit(done.to_json())
     else:
-        output.lines(done.lines())
+        asked = [] if done.judged else of_run("replace", home(bundle), bundle.signature, str(path))
+        output.lines([*done.lines(), *asked])
     return 0 if done.may else 1

@@ -7,6 +7,7 @@ from cyclopts import App
 from cartograd.apps.answers import units
 from cartograd.apps.cli import common, output
 from cartograd.apps.cli.common import File
+from cartograd.apps.cli.following import of_data
 from cartograd.apps.cli.names import naming
 from cartograd.core import registry
 
@@ -82,7 +83,7 @@ def check(
     lines = [("verdict", card.verdict)]
     lines += [("left out", f"{name}: {reason}") for name, reason in card.skipped.items()]
     lines += [("page", str(out))] if out is not None else []
-    output.lines(lines)
+    output.lines([*lines, *of_data(data, target, card)])
     return card.code(strict=strict)
 
 

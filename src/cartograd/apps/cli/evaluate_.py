@@ -13,6 +13,7 @@ from cartograd.apps.cli import gates, output
 from cartograd.apps.cli.before_after_ import before_after
 from cartograd.apps.cli.common import Data, Device, File, Many, Part, Seed, data_of, home
 from cartograd.apps.cli.exams_ import check_wanted, exams
+from cartograd.apps.cli.following import of_run
 from cartograd.apps.cli.names import naming
 from cartograd.apps.cli.words import part_of, split
 from cartograd.core.errors import UsageError
@@ -143,6 +144,7 @@ def evaluate_(
             ("model", f"{found.parameters:,} parameters, {units.size(found.size)}"),
             ("latency", f"{units.took(found.latency, found.half)} for one example"),
             ("report", str(page) if page else "none"),
+            *of_run("explain", target, bundle.model.signature),
         ]
     )
     gates.all_told(kept, [found.spoken(name) for name, _, _ in limits])

@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import Data, File, Raw, Target, check_sources, home
+from cartograd.apps.cli.following import of_run
 from cartograd.apps.cli.names import naming
 from cartograd.core.errors import UsageError
 from cartograd.core.paths import texts
@@ -93,6 +94,7 @@ def explain_(
                  for one in methods]  # fmt: skip
     place, said = out or home(bundle) / "explanation.png", list[dict[str, Any]]()
     names = _names([Spec.parse(one).name for one in methods])
+    after = of_run("export", target, bundle.signature, "--check")
     for found, name in zip(all_found, names, strict=True):
         own = place.with_name(f"{place.stem}{name}{place.suffix}")
         files = _written(found, own)
@@ -100,7 +102,7 @@ def explain_(
             files |= {"method": found.method, "explanations": found.to_json()}
             said.append(files)
         else:
-            _show(found, files)
+            _show(found, files, after if found is all_found[-1] else [])
     if json:
         output.emit({"methods": said} if len(methods) > 1 else said[0])
     return 0
@@ -193,7 +195,7 @@ def _written(found: Any, place: Path) -> dict[str, Any]:
     return {"picture": found.draw(place), "page": page, "heads": heads}
 
 
-def _show(found: Any, files: dict[str, Any]) -> None:
+def _show(found: Any, files: dict[str, Any], after: list[tuple[str, str]]) -> None:
     output.table(("source", "explains", "contributes most"), found.rows())
     for tokens, heat in zip(found.tokens, found.attributions, strict=True):
         if tokens:
@@ -203,7 +205,7 @@ def _show(found: Any, files: dict[str, Any]) -> None:
     repeats = [] if found.draws is None else [
         ("repeats", f"{len(found.draws)} seeds; means ± their standard errors")
     ]  # fmt: skip
-    output.lines([("method", found.method), *repeats, *told])
+    output.lines([("method", found.method), *repeats, *told, *after])
 
 
 def _judged(

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import Data, Folder, Many, Somewhere, home
+from cartograd.apps.cli.following import following
 from cartograd.apps.cli.names import naming
 
 PEFT = "peft"
@@ -61,5 +62,6 @@ def export_(
             output.table(
                 ("operation", "before", "after"), done.graph.rows(), right=("before", "after")
             )
-        output.lines(done.lines())
+        onnx = to in ("onnx", "optimised-onnx") and done.may
+        output.lines([*done.lines(), *(following("serve", path) if onnx else [])])
     return 0 if done.may else 1

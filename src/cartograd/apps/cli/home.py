@@ -1,6 +1,7 @@
 """`cartograd` alone: the last runs, what they came to and what to do next; or what to try first."""
 
 from pathlib import Path
+from shlex import join, quote
 from typing import Any
 
 from cartograd.apps.cli import output
@@ -60,36 +61,41 @@ def home(*, json: bool) -> None:
 def _first() -> list[tuple[str, str]]:
     """What to try first, with what lies in the folder."""
     own = _own()
-    if own is None:
+    if not own:
         return list(FIRST)
+    check, train = (
+        join(["cartograd", *words, *own]) for words in (("data", "check"), ("train", "--data"))
+    )
     return [
-        (f"cartograd data check {own}", "what it holds, and what is the matter with it"),
-        (f"cartograd train --data {own}", "a model that is chosen for it, into runs/"),
+        (check, "what it holds, and what is the matter with it"),
+        (train, "a model that is chosen for it, into runs/"),
         FIRST[0],
     ]
 
 
-def _own() -> str | None:
-    """A table, or a folder of pictures, that lies here."""
+def _own() -> tuple[str, ...]:
+    """A table, with what is to be predicted, or a folder of pictures, that lies here."""
     from itertools import islice
-    from shlex import quote
+
+    from cartograd.apps.load.likely import to_be_named
 
     there = sorted(islice((one for one in Path().iterdir() if one.name[0] != "."), LOOKED))
     for one in there:
         if one.is_file() and one.suffix.lower() in TABLES:
-            return quote(one.name)
+            column = to_be_named(one)
+            return (one.name,) if column is None else (one.name, "--target", column)
     for one in there:
         if one.is_dir() and any(
             file.suffix.lower() in PICTURES for file in islice(one.rglob("*"), LOOKED)
         ):
-            return quote(one.name)
-    return None
+            return (one.name,)
+    return ()
 
 
 def _next(rows: list[Any]) -> list[tuple[str, str]]:
     """Three commands for where the last run stands."""
     last = rows[-1]
-    run, state = last.folder, last.value("state")
+    run, state = quote(str(last.folder)), last.value("state")
     look = (f"cartograd runs show {run}", "its result, and where its time went")
     if state == "interrupted":
         return [(f"cartograd train {run} --resume", "go on where it was stopped"), look,
@@ -101,7 +107,7 @@ def _next(rows: list[Any]) -> list[tuple[str, str]]:
         (f"cartograd evaluate {run}", "all metrics with intervals, and a report"),
         (f"cartograd diagnose {run}", "what its curves say, and what to try"),
     ]
-    before = next((one.folder for one in reversed(rows[:-1]) if one.result is not None), None)
-    if before is None:
+    before = [quote(str(one.folder)) for one in rows[:-1] if one.result is not None]
+    if not before:
         return [*told, (f"cartograd serve {run}", "answers over HTTP")]
-    return [*told, (f"cartograd runs compare {before} {run}", "what changed between the two")]
+    return [*told, (f"cartograd runs compare {before[-1]} {run}", "what changed between the two")]

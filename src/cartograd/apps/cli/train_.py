@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from cartograd.apps.cli import common, gates, output
+from cartograd.apps.cli.following import of_run
 from cartograd.apps.cli.launch import MISTAKES, RunNoted, launch
 from cartograd.apps.cli.names import naming
 from cartograd.apps.load.options import told
@@ -18,6 +19,8 @@ from cartograd.core.errors import UsageError
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from cartograd.core.ports import Signature
 
 
 TOLD = ("baseline", "baselines", "yardstick", "decision")
@@ -225,9 +228,9 @@ def _show_run(done: Any, json: bool, beat: bool = False) -> int:
             *([("yardstick", bundle.about["yardstick"])] if bundle.about.get("yardstick") else []),
             ("trained", f"{epochs}{best}{early}{skipped}"),
             ("run", str(done.folder)),
-            *_to_hold_against(done.folder, bundle.signature.output.task),
             *([("samples", str(film))] if film.exists() else []),
             *([("report", str(page))] if page.exists() else []),
+            *_after(done.folder, bundle.signature),
         ]
     )
     if beat:
@@ -235,8 +238,8 @@ def _show_run(done: Any, json: bool, beat: bool = False) -> int:
     return failed
 
 
-def _to_hold_against(folder: Path, task: str | None) -> list[tuple[str, str]]:
-    """How to hear what a language model learned beside its weights, and what it forgot."""
-    if task != "next-token" or not (folder / "adapter").is_dir():
-        return []
+def _after(folder: Path, signature: "Signature") -> list[tuple[str, str]]:
+    """What comes next; of a language model, what it learned beside its weights, and forgot."""
+    if signature.output.task != "next-token" or not (folder / "adapter").is_dir():
+        return of_run("evaluate", folder, signature)
     return [("compare", f"cartograd evaluate {folder} --against before --plain PAGES.jsonl")]

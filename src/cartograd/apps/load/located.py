@@ -8,8 +8,9 @@ named, too. The name of a source comes first; a path of the same name is `./digi
 from pathlib import Path
 from typing import Any
 
+from cartograd.apps.load.likely import TARGETS
 from cartograd.apps.load.named import placed
-from cartograd.apps.load.recognised import TARGETS, source_of, without_target
+from cartograd.apps.load.recognised import source_of, without_target
 from cartograd.core import registry
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset

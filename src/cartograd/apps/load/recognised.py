@@ -12,6 +12,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
+from cartograd.apps.load.likely import TARGETS, last_of
 from cartograd.core.errors import UsageError
 from cartograd.data.decode import dates, images, sounds, text_files
 from cartograd.data.decode.columns import among, is_numeric
@@ -66,12 +67,6 @@ CHATS = ("messages", "conversations")
 
 INSTRUCTED = ({"instruction", "output"}, {"prompt", "completion"})
 """Keys of a line of JSON that is an instruction and what follows it."""
-
-TARGETS = frozenset(
-    {"target", "label", "labels", "class", "y", "target_label", "class_label"}
-    | {"标签", "类别", "目标"}
-)
-"""Names, in any case, of a column that can hardly be anything but what is to be predicted."""
 
 
 def source_of(path: Path, /) -> str:
@@ -247,8 +242,7 @@ class TargetlessError(UsageError):
     def __init__(self, path: Path, table: Table, args: Mapping[str, Any]):
         header = table.header
         shown = ", ".join(header[:12]) + (", ..." if len(header) > 12 else "")
-        named = [name for name in header if name.casefold() != "split"]
-        likely = "".join(named[-1:])
+        likely = last_of(list(header))
         columns = {name: among(table.column(name)) for name in header}
         dated = (name for name, x in columns.items() if dates.order(x) or are_times(x))
         when = next(dated, "")

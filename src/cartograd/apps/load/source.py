@@ -17,9 +17,9 @@ from cartograd.apps.load.anew import encoded_anew, of_classes, relabelled, shown
 from cartograd.apps.load.answering import as_the_model_answers
 from cartograd.apps.load.as_trained import as_trained
 from cartograd.apps.load.framed import Framed, framed, of_frame
+from cartograd.apps.load.likely import TARGETS
 from cartograd.apps.load.located import located, taken
 from cartograd.apps.load.named import check_source
-from cartograd.apps.load.recognised import TARGETS
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.memory import affordable
