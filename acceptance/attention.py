@@ -97,7 +97,7 @@ def attention_long_sentences(session: Session, /) -> Outcome:
     command = LEARNS.format(model="seq2seq-bahdanau")
     runs = [session.train(command, seed) for seed in session.seeds]
     plain = [session.train(LEARNS.format(model="seq2seq-plain"), s) for s in session.seeds]
-    by_length = long_and_short(data.test.inputs)
+    by_length = long_and_short(data.test.select(range(len(data.test))).inputs)
     found = {}
     for name, chosen in by_length.items():
         sources, expected = texts_of(data, data.test.select(chosen), TEXTS)
