@@ -24,7 +24,7 @@ COLOURS = 64
 
 def main() -> int:
     """Train, open the report, keep what is seen first."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import sync_playwright  # pyright: ignore[reportMissingImports]
 
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--browser", required=True, help="the program of a Chromium")

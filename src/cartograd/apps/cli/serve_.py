@@ -39,7 +39,7 @@ def serve_(
         port: 0 takes any that is free.
         json: print one object with the address once requests are answered.
     """
-    from cartograd.apps import server
+    from cartograd.apps.server import run as server
     from cartograd.apps.server.app import COMPLETIONS
     from cartograd.apps.verbs.shared_base import named
 

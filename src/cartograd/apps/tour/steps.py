@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 
 import torch
 
-from cartograd.apps import server
 from cartograd.apps.answers import averaged, units
 from cartograd.apps.answers.probabilities import class_probabilities
 from cartograd.apps.report.cells import decoded
 from cartograd.apps.report.pictures import png, shades
+from cartograd.apps.server import run as server
 from cartograd.apps.tour.state import Tour
 from cartograd.apps.verbs.attack import robustness
 from cartograd.apps.verbs.evaluate import evaluate as measure
