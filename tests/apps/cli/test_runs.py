@@ -117,7 +117,9 @@ def test_cartograd_alone_tells_where_a_folder_stands(cli_run, made, tmp_path):
     assert "cartograd tour" in cli_run().out
     (tmp_path / "churn.csv").write_text("a,b\n1,2\n")
     assert [x["command"] for x in cli_run("--json").json["next"]] == [
-        "cartograd data check churn.csv", "cartograd train --data churn.csv", "cartograd tour",
+        "cartograd data check churn.csv --target b",
+        "cartograd train --data churn.csv --target b",
+        "cartograd tour",
     ]  # fmt: skip
     for name in ("worse", "good"):
         shutil.copytree(made / name, tmp_path / "runs" / name)

@@ -118,7 +118,7 @@ def test_further_settings(cli_run, tmp_path, words):
 def test_early_stopping_is_told(cli_run):
     words = ("mlp", "--data", "moons", "--epochs", "9", "--optimizer", "sgd:lr=0")
     done = cli_run("train", *words, "--set", "patience=1")
-    assert "trained   2 epochs" in done.out
+    assert "trained    2 epochs" in done.out
     assert "stopped early" in done.out
 
 

@@ -82,7 +82,14 @@ def test_the_numbers_are_plausible(toured):
 
 def test_the_folder_holds_what_the_steps_made(toured):
     names = {path.name for path in toured.folder.iterdir()}
-    assert names == {"report.html", "lenet5-digits", "model.onnx", "example.png", "tour.json"}
+    assert names == {
+        "report.html",
+        "lenet5-digits",
+        "model.onnx",
+        "model.golden.safetensors",
+        "example.png",
+        "tour.json",
+    }
     record = json.loads((toured.folder / "tour.json").read_text())
     assert record["numbers"] == json.loads(json.dumps(toured.numbers))
     assert load(toured.run).signature.output.labels == tuple("0123456789")
