@@ -80,7 +80,8 @@ def named(
 
     The class that is `said` comes first, where a threshold names another than the likeliest.
 
-    >>>     >>> named(torch.tensor([0.25, 0.75]), ("no", "yes"), 1)
+    >>> import torch
+    >>> named(torch.tensor([0.25, 0.75]), ("no", "yes"), 1)
     Labels(probabilities={'yes': 0.75}, spread={})
     """
     ranked = arrays.ranked(shares)
