@@ -41,7 +41,6 @@ def files(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(verb, "SECONDS", 0.0)
     monkeypatch.setattr(verb, "roofline", lambda: ROOF)
 
 
