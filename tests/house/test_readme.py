@@ -8,6 +8,7 @@ import pytest
 
 from tests.programs import Program
 from tools import readme
+from tools.messages import FAULTS
 from tools.readme import GUIDES, READMES, stable, steps
 from tools.source import ROOT
 
@@ -80,6 +81,30 @@ def test_as_many_paragraphs_points_and_pictures():
 def test_chinese_is_chinese():
     lines = [line for line in without_code(CHINESE).splitlines()[2:] if len(line) > 40]
     assert all(re.search(r"[\u4e00-\u9fff]", line) for line in lines)
+
+
+CHINESE_PAGES = [READMES[1], *PAIRS]
+
+
+@pytest.mark.parametrize("page", CHINESE_PAGES, ids=lambda page: page.name)
+def test_a_chinese_page_is_written_as_chinese_is(page):
+    """Punctuation is full-width, a space stands beside Latin letters; its links are Chinese, too.
+
+    Bold that ends in punctuation is followed by a space, or Markdown does not see its end.
+    """
+    text = page.read_text(encoding="utf-8")
+    plain = re.sub(r"`[^`\n]*[\u4e00-\u9fff][^`\n]*`", "`x`", without_code(text))
+    plain = re.sub(r"\]\([^)\s]*\)", "]", re.sub(r"\*\*(.*?)\*\* ?", r"\1", plain))
+    wrong = [
+        (what, line[max(found.start() - 9, 0) : found.end() + 9])
+        for line in plain.splitlines()
+        for pattern, what in FAULTS
+        for found in re.finditer(pattern, line)
+    ]
+    assert not wrong
+    for target in re.findall(r"(?<!\[English)\]\(([^)#\s:]+\.md)[^)]*\)", text):
+        chinese = page.parent / target.replace(".md", ".zh.md")
+        assert target.endswith(".zh.md") or not chinese.exists(), target
 
 
 def test_comparison_ignores_numbers_only():
