@@ -93,7 +93,7 @@ def test_a_chinese_page_is_written_as_chinese_is(page):
     Bold that ends in punctuation is followed by a space, or Markdown does not see its end.
     """
     text = page.read_text(encoding="utf-8")
-    plain = re.sub(r"`[^`\n]*[\u4e00-\u9fff][^`\n]*`", "`x`", without_code(text))
+    plain = re.sub(r"`[^`\n]+`", "`x`", without_code(text))
     plain = re.sub(r"\]\([^)\s]*\)", "]", re.sub(r"\*\*(.*?)\*\* ?", r"\1", plain))
     wrong = [
         (what, line[max(found.start() - 9, 0) : found.end() + 9])
