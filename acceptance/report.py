@@ -11,6 +11,10 @@ from acceptance.front import picture
 from acceptance.rows import GENERATIVE, ROWS
 from acceptance.session import Outcome
 from cartograd.core.files import write_file
+from cartograd.evidence.rows import FILE, Row
+
+PAGES = Path(__file__).parents[1] / "docs" / "results"
+"""The folder whose rows `cartograd learn` tells."""
 
 HEAD = """# {title}
 
@@ -40,12 +44,20 @@ def publish(folder: Path, name: str, outcome: Outcome, facts: dict[str, Any], /)
 
 
 def pages(folder: Path, /) -> None:
-    """Write the page of the models that answer, and that of those that generate."""
+    """Write the page of the models that answer, that of those that generate, and a line a row."""
     rows = known(folder)
     drawing = {name: row for name, row in rows.items() if name in GENERATIVE}
     others = {name: row for name, row in rows.items() if name not in GENERATIVE}
+    lines = "".join(f"{row(name, one).line()}\n" for name, one in rows.items())
+    write_file(FILE if folder.resolve() == PAGES else folder / FILE.name, lines)
     write_file(folder / "acceptance.md", page("Acceptance runs", others))
     write_file(folder / "generative.md", page("Acceptance runs of generative models", drawing))
+
+
+def row(name: str, found: dict[str, Any], /) -> Row:
+    """A row as `cartograd learn` tells it."""
+    verdict = "passed" if found["passed"] else "failed"
+    return Row(name, found["claim"], measured(found), found["asked"], verdict)
 
 
 def page(title: str, rows: dict[str, Any], /) -> str:

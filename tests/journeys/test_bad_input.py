@@ -108,8 +108,8 @@ WRONG_WORDS = [
     (("compress", "nowhere", "--out", "/dev/null/small"), "/dev/null is no folder"),
     ((*TRAIN, "--folder", "/dev/null/run"), "cannot make /dev/null/run: Not a directory"),
     # what is not there
-    (("train", "mlp", "--data", "folder:nowhere"), "nowhere is no folder"),
-    (("train", "mlp", "--data", "csv:nowhere.csv,target=x"), "cannot read nowhere.csv"),
+    (("train", "mlp", "--data", "folder:nowhere"), "there is no file or folder nowhere"),
+    (("train", "mlp", "--data", "csv:nowhere.csv,target=x"), "no file or folder nowhere.csv"),
     ((*TRAIN, "--config", "nowhere.toml"), "cannot read nowhere.toml"),
     (("evaluate", "nowhere"), "nowhere does not exist; expected a bundle or a run folder"),
     (("generate", "smolm2", "hi"), "published weights; did you mean 'smollm2'?"),
@@ -255,14 +255,15 @@ def test_a_picture_of_another_size_is_brought_to_it(cli_run, bring, digits, size
 
 
 def test_what_is_asked_of_a_model(cli_run, tmp_path, digits, bring):
+    file = bring("text.png", "text")
     for words, part in (
         (("predict", digits), "nothing was given"),
-        (("predict", digits, "nowhere.png"), "nowhere.png is missing"),
-        (("predict", digits, bring("text.png", "text")), "is not a readable picture"),
+        (("predict", digits, "nowhere.png"), "there is no file or folder nowhere.png"),
+        (("predict", digits, file), "is not a readable picture"),
         (("predict", digits, "x.png", "--tpo", "2"), "unknown option '--tpo'; did you mean"),
-        (("predict", digits, "x.png", "--csv", "--json"), "exclude each other"),
+        (("predict", digits, file, "--csv", "--json"), "exclude each other"),
         (("predict", digits, "x.png", "-"), "stands alone"),
-        (("predict", digits, "x.png", "--top", "0"), "top=0 is out of range"),
+        (("predict", digits, file, "--top", "0"), "top=0 is out of range"),
         (("evaluate", digits, "--metrics", "accuracyy"), "did you mean 'accuracy'?"),
         (("evaluate", digits, "--metrics", "rmse"), "do not belong together"),
         (("evaluate", digits, "--min", "accuracy"), "is no limit; expected METRIC=NUMBER"),
@@ -315,8 +316,8 @@ def test_a_bundle_with_one_changed_byte(cli_run, tmp_path, digits, bring, name):
     content = bytearray((copy / name).read_bytes())
     content[len(content) // 2] ^= 1
     (copy / name).write_bytes(bytes(content))
-    part = f"'{name}' was changed or damaged"
-    for words in (("evaluate", copy), ("predict", copy, "x.png"), ("serve", copy, "--port", "0")):
+    part, file = f"'{name}' was changed or damaged", bring("x.png", "x")
+    for words in (("evaluate", copy), ("predict", copy, file), ("serve", copy, "--port", "0")):
         refused(cli_run(*words), part, tmp_path)
 
 

@@ -97,10 +97,10 @@ def check_names(card: Card, given: Iterable[str], allowed: list[str], /) -> None
 
 
 def _having(key: str) -> Iterator[Card]:
-    """The methods that have an argument of this name; only files that hold the word are parsed."""
-    word = key.encode()
+    """The methods that have an argument of this name; only files that annotate it are parsed."""
+    annotated = f"{key}:".encode()
     for card in registry.cards().values():
-        if word in source.path_of(card).read_bytes() and any(
+        if annotated in source.path_of(card).read_bytes() and any(
             item.name == key for item in source.arguments(card)
         ):
             yield card

@@ -57,6 +57,19 @@ def no_such_path(word: str, /, *, hint: str = "") -> UsageError:
     return UsageError(f"there is no file or folder {word}{lacks}{meant}{hint}")
 
 
+def check_file(word: str | Path, /) -> None:
+    """Refuse a path that cannot be read; a folder can.
+
+    Raises:
+        UsageError: nothing is there (with the nearest name), or it cannot be read.
+    """
+    path = Path(word)
+    if not is_there(path):
+        raise no_such_path(str(word))
+    if not os.access(path, os.R_OK):
+        raise UsageError(f"cannot read {word}: permission denied")
+
+
 def texts(sources: Iterable[str], /) -> list[Path | str]:
     """Sources of a model of text: what is a file or folder is read, all else is the text itself.
 

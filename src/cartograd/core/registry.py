@@ -1,6 +1,7 @@
 """Find cards by reading source files: no import of any method, no registration by side effect."""
 
 import ast
+import os
 import re
 from dataclasses import replace
 from functools import cache, cached_property
@@ -27,21 +28,32 @@ def _literal(block: str) -> dict[str, Any]:
     return ast.literal_eval(value)
 
 
-def read_card(path: Path, module: str = "", /) -> Card | None:
+def _block(text: str, name: str) -> str | None:
+    """The literal of that name at column 0, looked for from where it begins."""
+    begin = text.find(f"\n{name} = ")
+    found = None if begin < 0 else _BLOCK[name].search(text, begin)
+    return None if found is None else found[0]
+
+
+def read_card(path: str | Path, module: str = "", /) -> Card | None:
     """The card in a source file, or None if the file has none.
 
     Args:
         path: the file.
         module: its dotted name, where it is none of ours.
     """
-    text = path.read_text(encoding="utf-8")
-    block = _BLOCK["CARD"].search(text) if "\nCARD = Card(" in text else None
+    with open(path, "rb") as file:
+        content = file.read()
+    if b"\nCARD = Card(" not in content:  # before decoding it
+        return None
+    text = content.decode().replace("\r\n", "\n")
+    block = _block(text, "CARD")
     if block is None:
         return None
-    presets = _BLOCK["PRESETS"].search(text)
-    module = module or ".".join(path.relative_to(ROOT.parent).with_suffix("").parts)
-    card = Card(**_literal(block[0]))
-    return replace(card, module=module, presets=_literal(presets[0]) if presets else {})
+    presets = _block(text, "PRESETS")
+    module = module or ".".join(Path(path).relative_to(ROOT.parent).with_suffix("").parts)
+    card = Card(**_literal(block))
+    return replace(card, module=module, presets=_literal(presets) if presets else {})
 
 
 class Cards(dict[tuple[str, str], Card]):
@@ -65,7 +77,7 @@ def cards() -> Cards:
     """Every card of the library by (kind, name), in the order of the map's rooms and names."""
     by_name = Cards()
     taken: dict[tuple[str, str], Card] = {}
-    for path in sorted(ROOT.rglob("*.py")):
+    for path in _sources():
         card = read_card(path)
         if card is None:
             continue
@@ -78,6 +90,17 @@ def cards() -> Cards:
     for package in packages.others():
         _add(package, by_name, taken)
     return by_name
+
+
+def _sources() -> list[str]:
+    """The library's files, in the order of their paths; `rglob` takes three times as long."""
+    found = [
+        os.path.join(folder, name)
+        for folder, _, names in os.walk(ROOT)
+        for name in names
+        if name.endswith(".py")
+    ]
+    return sorted(found, key=lambda path: path.split(os.sep))
 
 
 def forget() -> None:

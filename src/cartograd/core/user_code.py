@@ -93,6 +93,24 @@ def make() -> "nn.Module":
     return model
 
 
+def check_function(name: str, what: str, /) -> None:
+    """Refuse code of a package that the user has not named by `--import`; imports nothing.
+
+    Args:
+        name: `module:function`.
+        what: what it is for, as messages say it: `reward=...`.
+
+    Raises:
+        UsageError: the package was not named.
+    """
+    module = name.partition(":")[0]
+    if not any(package.holds(module) for package in packages.others()):
+        raise UsageError(
+            f"{what} is code; give --import {module} if you trust it (in Python the function "
+            "itself)"
+        )
+
+
 def function(name: str, what: str, /) -> Any:
     """A function of a package that the user has named by `--import`.
 
@@ -103,12 +121,8 @@ def function(name: str, what: str, /) -> Any:
     Raises:
         UsageError: the package was not named, or has no such function.
     """
+    check_function(name, what)
     module, _, attribute = name.partition(":")
-    if not any(package.holds(module) for package in packages.others()):
-        raise UsageError(
-            f"{what} is code; give --import {module} if you trust it (in Python the function "
-            "itself)"
-        )
     try:
         thing: Any = importlib.import_module(module)
         for part in attribute.split("."):

@@ -1,8 +1,10 @@
 """What a shell offers where a word is typed."""
 
+import subprocess
+
 import pytest
 
-from cartograd.apps.cli import application
+from cartograd.apps.cli import application, shells
 from cartograd.apps.cli.completing import METHODS, offered
 from cartograd.apps.cli.lookups import CHECKS, WHOLE
 from cartograd.core.card import KINDS
@@ -76,8 +78,63 @@ def test_all_that_is_looked_up_is_offered():
     assert {kind for kinds in METHODS.values() for kind in kinds} <= set(KINDS)
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
 def test_every_shell_has_a_script_that_asks(shell):
-    script = application().generate_completion(shell=shell)
+    script = shells.script(application(), shell)
     assert "__complete" in script
     assert "train" in script
+
+
+def test_bash_is_told_of_words_with_colons(cli_run, tmp_path):
+    """The function that puts words together calls cyclopts' own, and is what bash calls."""
+    done = cli_run("--install-completion", "--shell", "bash", "--output", str(tmp_path / "script"))
+    assert done.code == 0
+    script = (tmp_path / "script").read_text()
+    assert script == shells.script(application(), "bash")
+    lines = [line.strip() for line in script.splitlines()]
+    assert lines.index("_cartograd() {") < lines.index("_cartograd_whole() {")
+    assert [line for line in lines if line.startswith("complete ")] == [
+        "complete -F _cartograd_whole cartograd"
+    ]
+    assert "_cartograd" in lines[lines.index("_cartograd_whole() {") :]
+
+
+BASH = r"""
+source "$1"
+shift
+COMP_LINE="$1" COMP_WORDS=("${@:2}") COMP_CWORD=$(($# - 2)) COMP_WORDBREAKS=$' \t\n"><=;|&(:'
+_cartograd() { printf '%s\n' "${COMP_WORDS[@]}" "at $COMP_CWORD"; COMPREPLY=("${OFFERS[@]}"); }
+OFFERS=('mlp:widths=\[3\]\,dropout=' 'mlp:widths=\[3\]\,norm=')
+_cartograd_whole
+printf '%s\n' "${COMPREPLY[@]}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "parted", "whole"),
+    [
+        (
+            "cartograd train mlp:widths=[3],",
+            ["cartograd", "train", "mlp", ":", "widths", "=", "[3],"],
+            ["cartograd", "train", "mlp:widths=[3],", "at 2", "[3],dropout=", "[3],norm="],
+        ),
+        (
+            "cartograd train a  --data=mlp:",
+            ["cartograd", "train", "a", "--data", "=", "mlp", ":"],
+            ["cartograd", "train", "a", "--data", "=", "mlp:", "at 5", "widths=[3],dropout=",
+             "widths=[3],norm="],
+        ),
+        (
+            "cartograd a : b",
+            ["cartograd", "a", ":", "b"],
+            ["cartograd", "a", ":", "b", "at 3", "mlp:widths=[3],dropout=",
+             "mlp:widths=[3],norm="],
+        ),
+    ],
+)  # fmt: skip
+def test_what_bash_parted_is_one_word(line, parted, whole):
+    done = subprocess.run(
+        ["bash", "--norc", "-c", BASH, "bash", str(shells.WHOLE), line, *parted],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == whole

@@ -2,9 +2,12 @@
 
 import pytest
 
+from acceptance import report
 from cartograd.apps.cli import application, lookups, shown
 from cartograd.core import concepts
 from cartograd.core.sought import Found
+from cartograd.evidence.rows import FILE
+from cartograd.evidence.rows import rows as rows_kept
 
 
 @pytest.fixture
@@ -41,7 +44,18 @@ def test_a_page_tells_what_the_notes_say_what_runs_and_what_was_measured(paged):
     assert "next  cartograd learn next  (003 一.3 Weight initialisation)" in text
     rows = [row for one in paged("learn", "000.3", "--json").json["places"] for row in one["rows"]]
     assert "lenet5-digits" in rows
+    row = rows_kept()["lenet5-digits"]
+    text = paged("learn", "000.3", "--lang", "en").out
+    told = f"{row.claim}: {row.measured}; asked for {row.asked}: passed (lenet5-digits)"
+    assert "".join(told.split()) in "".join(text.split())
     assert "激活函数" in paged("learn", "1.2", "--lang", "zh").out
+
+
+def test_the_rows_are_those_of_the_acceptance_runs():
+    """After a run they are written by `python -m acceptance --pages`."""
+    lines = [report.row(name, one) for name, one in report.known(report.PAGES).items()]
+    assert [row.line() for row in lines] == FILE.read_text(encoding="utf-8").splitlines()
+    assert {row.name for row in lines} == set(rows_kept())
 
 
 def test_a_home_that_cannot_be_written_is_no_reason_to_stop(paged, monkeypatch, tmp_path):

@@ -10,7 +10,7 @@ import cartograd as cg
 from cartograd.apps import cli
 from cartograd.apps.cli import application
 from cartograd.engine.optim.optimizers import optimizers
-from cartograd.engine.optim.torch_names import classes, names_of
+from cartograd.engine.optim.torch_names import classes, names_of, schedulers
 from tests.apps.cli.slips import SLIPS
 
 PROGRAM = """
@@ -35,9 +35,12 @@ print(json.dumps(told))
 def folder(tmp_path_factory):
     """A folder with a run whose bundle is found and no more."""
     root = tmp_path_factory.mktemp("slips")
-    (root / "run" / "bundle").mkdir(parents=True)
-    for name in ("manifest.json", "signature.json"):
-        (root / "run" / "bundle" / name).write_text("{}")
+    for run, kind in (("run", ""), ("pictures", "image"), ("texts", "text")):
+        bundle = root / run / "bundle"
+        bundle.mkdir(parents=True)
+        (bundle / "manifest.json").write_text("{}")
+        inputs = {"inputs": [{"kind": kind}]} if kind else {}
+        (bundle / "signature.json").write_text(json.dumps(inputs))
     (root / "run" / "events.jsonl").write_text('{"event": "finished", "time": 1.0}\n')
     return root
 
@@ -51,7 +54,7 @@ def told(folder):
         check=False, cwd=folder,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
-    assert sorted(path.name for path in folder.iterdir()) == ["run"]
+    assert sorted(path.name for path in folder.iterdir()) == ["pictures", "run", "texts"]
     return json.loads(done.stdout)
 
 
@@ -93,6 +96,46 @@ def test_no_slip_imports_torch_or_writes_anything(told):
             "train mlp --data digits --set augment=flip,crop:pad=1",
             lambda: cg.train("mlp", "digits", augment="flip,crop:pad=1"),
         ),
+        (
+            "train mlp --data csv:missing.csv,target=a",
+            lambda: cg.train("mlp", "csv:missing.csv,target=a"),
+        ),
+        (
+            "train mlp --data digits --set schedule=cosin",
+            lambda: cg.train("mlp", "digits", schedule="cosin"),
+        ),
+        (
+            "train mlp --data digits --set schedule=cosine:warmp=3",
+            lambda: cg.train("mlp", "digits", schedule="cosine:warmp=3"),
+        ),
+        (
+            "train mlp --data digits --set clip=valeu:max=1",
+            lambda: cg.train("mlp", "digits", clip="valeu:max=1"),
+        ),
+        (
+            "train mlp --data digits --set nonfinite=skp",
+            lambda: cg.train("mlp", "digits", nonfinite="skp"),
+        ),
+        (
+            "train mlp --data digits --set threshold=cost:fp=1",
+            lambda: cg.train("mlp", "digits", threshold="cost:fp=1"),
+        ),
+        (
+            "train mlp --data digits --set init=kaimign",
+            lambda: cg.train("mlp", "digits", init="kaimign"),
+        ),
+        ("ask run why? --tools calculater", lambda: cg.ask("run", "why?", tools=["calculater"])),
+        ("ask run why? --gate own.toml", lambda: cg.ask("run", "why?", gate="own.toml")),
+        (
+            "diagnose mlp --data digits --looks layer",
+            lambda: cg.diagnose("mlp", "digits", looks=["layer"]),
+        ),
+        (
+            "replace run run --max latency=5",
+            lambda: cg.replace("run", "run", margin="accuracy=1%", max="latency=5"),
+        ),
+        ("show schedule cosin", lambda: cg.rates("cosin")),
+        ("show schedule cosine:warmp=1", lambda: cg.rates("cosine:warmp=1")),
         ("evaluate runs/nothing-1", lambda: cg.evaluate("runs/nothing-1", "digits")),
         ("evaluate smolm2", lambda: cg.evaluate("smolm2", "digits")),
         ("evaluate nothing.onnx", lambda: cg.evaluate("nothing.onnx", "digits")),
@@ -107,6 +150,12 @@ def test_it_is_the_line_that_python_says(told, words, call, tmp_path, monkeypatc
     with pytest.raises(cg.UsageError) as error:
         call()
     assert told[words] == f"cartograd: {' '.join(str(error.value).split())}\n"
+
+
+def test_torchs_schedulers_read_as_text_are_those_of_torch():
+    from torch.optim import lr_scheduler
+
+    assert list(schedulers()) == lr_scheduler.__all__
 
 
 def test_torchs_optimizers_read_as_text_are_those_of_torch():

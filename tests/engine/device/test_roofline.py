@@ -6,7 +6,7 @@ import torch
 from cartograd.core.errors import UsageError
 from cartograd.engine.device import energy
 from cartograd.engine.device.peak import finished, shortest
-from cartograd.engine.device.roofline import Level, Roofline, Work, roofline
+from cartograd.engine.device.roofline import Level, Roofline, Work, _at_least, roofline
 
 ROOF = Roofline(100.0, (Level(64, 50.0), Level(1024, 5.0)))
 
@@ -33,7 +33,8 @@ def test_work_is_counted_by_its_formulas():
         return 0.5
 
     found = roofline(still, 1.0, (1 << 14, 1 << 20))
-    assert [one.bandwidth for one in found.levels] == [2 * (1 << 22)] * 2
+    alone = roofline(still, 1.0, (1 << 14, 1 << 20, 1 << 30)).levels
+    assert [one.bandwidth for one in alone] == [2 * (1 << 30)] * 3  # what is read again is 4 MB
     by = {one.name: one for one in found.works}
     assert by["convolution"].operations == 2 * 9 * 64 * 64 * 4 * 28 * 28
     assert by["attention"].operations == 2 * 2 * 8 * 256 * 256 * 64
@@ -41,8 +42,19 @@ def test_work_is_counted_by_its_formulas():
     assert by["decode step"].intensity == pytest.approx(0.5, abs=1e-3)
     assert by["convolution"].intensity > by["attention"].intensity > 50
     assert found.peak == max(one.reached for one in found.works)
-    assert len(calls) == 2 * 2 + 3
+    assert [one.bandwidth for one in found.levels] == [by["decode step"].moved / 0.5] * 2
+    assert len(calls) == 2 * 2 + 3 + 3 * 2 + 3
     assert found.to_json()["works"][0]["share"] == found.share(found.works[0])
+
+
+def test_no_work_reaches_more_than_is_possible():
+    """A bandwidth whose measurement was disturbed is at least what work was seen to reach."""
+    levels = (Level(64, 50.0), Level(256, 1.0), Level(1024, 5.0))
+    works = (Work("a", 100, 100, 5.0), Work("b", 2000, 2000, 100.0))
+    found = _at_least(levels, works)
+    assert [one.bandwidth for one in found] == [50.0, 20.0, 20.0]
+    roof = Roofline(1e9, found, works)
+    assert [roof.share(one) for one in works] == [1.0, 1.0]
 
 
 def test_a_device_that_is_not_there_is_refused_and_one_that_is_waited_for(monkeypatch):

@@ -11,7 +11,7 @@ from cartograd.core.spec import Spec
 from cartograd.engine.loop.fit import fit
 from cartograd.engine.optim.optimizers import optimizer
 from cartograd.engine.optim.schedule import rates, schedule
-from cartograd.engine.optim.schedule_spec import ours
+from cartograd.engine.optim.schedule_names import ours
 from tests.engine.objectives.supervised import Supervised
 from tests.engine.toys import Toy, mlp, quadrants
 

@@ -10,13 +10,15 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts.completion.install import create_install_completion_command
 
 from cartograd import __version__
-from cartograd.apps.cli import common, imports, names, output
+from cartograd.apps.cli import common, imports, names, output, shells
 from cartograd.apps.cli.help_text import Translated, paragraphs
 from cartograd.apps.cli.launch import MISTAKES
 from cartograd.core.errors import UsageError
@@ -63,7 +65,10 @@ def application() -> App:
                 group=group,
                 sort_key=order,
             )
-    app.register_install_completion_command()
+    app.command(
+        create_install_completion_command(partial(shells.install, app), add_to_startup=True),
+        name="--install-completion",
+    )
     return app
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import File, Seed
+from cartograd.apps.cli.common import File, Gates, Seed
 from cartograd.apps.cli.gate_flags import REFUSED, gate_from
 from cartograd.apps.cli.names import naming
 
@@ -18,7 +18,7 @@ def ask_(
     question: str,
     /,
     *,
-    tools: tuple[str, ...] = TOOLS,
+    tools: Annotated[tuple[str, ...], naming("tool")] = TOOLS,
     steps: int = 6,
     seconds: float | None = None,
     tool_choice: str = "auto",
@@ -26,7 +26,7 @@ def ask_(
     temperature: float | None = None,
     seed: Seed = None,
     transcript: File = None,
-    gate: tuple[str, ...] = (),
+    gate: Gates = (),
     gate_report: File = None,
     json: bool = False,
 ) -> int:

@@ -24,8 +24,17 @@ Many = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]
 Source = Annotated[str, Parameter(allow_leading_hyphen=True)]
 """A raw input: a file, or numbers, the first of which may be negative."""
 
-Raw = Annotated[Source, naming("source")]
-"""A raw input, of which a shell may offer files."""
+Inputs = Annotated[Source, naming("inputs")]
+"""Raw inputs, all of which are read."""
+
+SomeInputs = Annotated[Source, naming("some inputs")]
+"""Raw inputs, of which those are read that can be."""
+
+Margins = Annotated[Many, naming("margins")]
+"""How much worse a model may be."""
+
+Gates = Annotated[tuple[str, ...], naming("gate")]
+"""What texts have to pass."""
 
 Target = Annotated[str, naming("target")]
 """A run, a bundle, an ONNX file or published weights."""

@@ -21,19 +21,20 @@ METHODS: Mapping[str, tuple[str, ...]] = {
     "begins": ("model", "weights"), "resumed": (), "curves": (), "run": (), "two runs": (),
     "target": ("weights",), "somewhere": ("weights",), "answerer": ("weights",),
     "against": ("weights",), "data": ("data",), "metrics": MEASURED, "limits": MEASURED,
+    "margins": MEASURED,
     "explainer or study": ("explainer", "study"), "detector or study": ("detector",),
     "purifier or detector": ("purifier", "detector"), "step": ("compressor",),
     "format": ("exporter",), "sampler of either": ("sampler", "token-sampler"),
     "poison by name": ("poison",), "optimizer spec": ("optimizer",), "traced": ("model",),
-    "name": KINDS, "shown": KINDS,
+    "inputs": (), "some inputs": (), "gate": (), "name": KINDS, "shown": KINDS,
 }  # fmt: skip
 """The kinds of methods that words name."""
 
 FILES = {"begins", "resumed", "target", "somewhere", "answerer", "against", "traced", "curves",
-         "data", "source", "config", "run", "two runs"}  # fmt: skip
+         "data", "inputs", "some inputs", "gate", "config", "run", "two runs"}  # fmt: skip
 """What may be a file or a folder."""
 
-HAVE_RUNS = FILES - {"data", "source"}
+HAVE_RUNS = FILES - {"data", "inputs", "some inputs"}
 """What may be a run."""
 
 
@@ -57,12 +58,17 @@ def offered(what: str, typed: str, /) -> list[Offer]:
 def _words(what: str) -> Iterator[Offer]:
     """Words that are the same everywhere."""
     from cartograd.apps.cli.words import PARTS
+    from cartograd.apps.load.looks import LENGTH_LOOKS, LOOKS
     from cartograd.apps.load.traces import TRACES
+    from cartograd.apps.replace.margin import COSTS
     from cartograd.core import concepts
     from cartograd.engine.device.names import DEVICES
 
     several = {"part": PARTS, "device": DEVICES, "trace": TRACES, "format": ("peft",)}
     several |= {"step": ("distill", "fine-tune"), "begins": ("auto",), "shown": ("settings",)}
+    several |= {"looks": (*LOOKS, *LENGTH_LOOKS), "gate": ("rules",)}
+    several |= {"tool": ("calculator", "search:")}
+    several |= dict.fromkeys(("costs", "budget"), tuple(f"{cost}=" for cost in COSTS))
     yield from ((word, "") for word in several.get(what, ()))
     if what == "optimizer spec":
         from cartograd.engine.optim.torch_names import classes

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import Data, Folder, Many, Part, Target, home
+from cartograd.apps.cli.common import Data, Folder, Many, Margins, Part, Target, home
 from cartograd.apps.cli.following import of_run
 from cartograd.apps.cli.names import naming
 from cartograd.apps.cli.words import part_of
@@ -19,11 +19,11 @@ def compress_(
     /,
     *,
     steps: Annotated[Many, naming("step")] = (),
-    budget: Many = (),
+    budget: Annotated[Many, naming("budget")] = (),
     method: Annotated[str | None, naming("compressor")] = None,
     data: Data = None,
     part: Part = None,
-    margin: Many = (),
+    margin: Margins = (),
     out: Folder = None,
     resume: bool = False,
     json: bool = False,

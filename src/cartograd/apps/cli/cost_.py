@@ -27,12 +27,13 @@ def cost_(
         out: a .svg or .png file: bandwidth from caches to memory, and work under the roofline.
         json: print one object.
     """
+    counts = _counts(batches)
     from cartograd.apps.results.costs import check_picture
     from cartograd.apps.verbs.costs import costs
 
     if out is not None:
         check_picture(out)
-    found = costs((target, *others), batches=_counts(batches), rate=rate)
+    found = costs((target, *others), batches=counts, rate=rate)
     if out is not None:
         found.draw(out)
     if json:

@@ -26,7 +26,7 @@ def diagnose_(
     /,
     *,
     data: Data = None,
-    looks: Many = (),
+    looks: Annotated[Many, naming("looks")] = (),
     objective: Annotated[str | None, naming("objective")] = None,
     optimizer: Annotated[str | None, naming("optimizer spec")] = None,
     batch_size: int | None = None,
@@ -71,7 +71,8 @@ def diagnose_(
             diagnosis-MODEL-DATA.html here.
         json: print one object.
     """
-    from cartograd.apps.verbs.diagnose import LOOKS, diagnose
+    from cartograd.apps.load.looks import LENGTH_LOOKS, LOOKS
+    from cartograd.apps.verbs.diagnose import diagnose
 
     chosen = [word.strip() for text in looks for word in text.split(",") if word.strip()]
     options: dict[str, Any] = {"objective": objective, "optimizer": optimizer, "memory": memory}
@@ -79,7 +80,7 @@ def diagnose_(
     output.check_page(out)
     own = {"depths": depths, "trials": trials, "window": window, "sinks": sinks}
     own |= {"precision": precision, "lengths": _lengths(lengths) or None}
-    if set(chosen) & {"needle", "position"}:
+    if set(chosen) & set(LENGTH_LOOKS):
         _only(options | {"steps": None if steps == 100 else steps}, chosen)
         given = {key: value for key, value in own.items() if value is not None}
         long_texts(target, data, chosen, out, json=json, seed=seed or 0, **given)
@@ -127,7 +128,9 @@ def _lengths(texts: tuple[str, ...]) -> tuple[int, ...]:
 
 def _only(options: dict[str, Any], looks: list[str]) -> None:
     """Refuse what is of training beside looks at long texts."""
-    others = [word for word in looks if word not in ("needle", "position")]
+    from cartograd.apps.load.looks import LOOKS
+
+    others = [word for word in looks if word in LOOKS]
     if others:
         raise UsageError(
             f"{others[0]} looks at training, needle and position at long texts; ask for one kind"

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import Data, File, Raw, Target, check_sources, home
+from cartograd.apps.cli.common import Data, File, Inputs, Target, check_sources, home
 from cartograd.apps.cli.following import of_run
 from cartograd.apps.cli.names import naming
 from cartograd.core.errors import UsageError
@@ -16,7 +16,7 @@ from cartograd.core.paths import texts
 def explain_(
     target: Target,
     /,
-    *sources: Raw,
+    *sources: Inputs,
     method: Annotated[list[str] | None, naming("explainer or study")] = None,
     judge: bool = False,
     class_: Annotated[str | None, Parameter(name="--target")] = None,

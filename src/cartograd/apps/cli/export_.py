@@ -7,7 +7,7 @@ if it may not replace it.
 from typing import Annotated
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import Data, Folder, Many, Somewhere, home
+from cartograd.apps.cli.common import Data, Folder, Margins, Somewhere, home
 from cartograd.apps.cli.following import following
 from cartograd.apps.cli.names import naming
 
@@ -22,7 +22,7 @@ def export_(
     to: Annotated[str, naming("format")] = "onnx",
     out: Folder = None,
     check: bool = False,
-    margin: Many = (),
+    margin: Margins = (),
     data: Data = None,
     json: bool = False,
 ) -> int:

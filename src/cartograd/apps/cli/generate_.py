@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import File, Seed, Source, Target, check_sources
+from cartograd.apps.cli.common import File, Gates, Seed, Source, Target, check_sources
 from cartograd.apps.cli.drawing import condition_of, draw, sampler_of
 from cartograd.apps.cli.filling import filled
 from cartograd.apps.cli.gate_flags import REFUSED, gate_from
@@ -58,7 +58,7 @@ def generate_(
     schema: str | None = None,
     grammar: str | None = None,
     pattern: str | None = None,
-    gate: tuple[str, ...] = (),
+    gate: Gates = (),
     gate_report: File = None,
     best_of: int | None = None,
     reward: str | None = None,

@@ -8,38 +8,36 @@ from typing import Any
 
 from cartograd.apps.cli.gates import limit
 from cartograd.apps.cli.names import asked
+from cartograd.apps.cli.setting_lookups import by_name, check_settings, method
 from cartograd.apps.cli.words import part_of, split
-from cartograd.apps.load import named, runs, settings
+from cartograd.apps.gate.named import check_gate
+from cartograd.apps.load import named, runs, settings, traces
 from cartograd.apps.load.endpoint import is_endpoint
-from cartograd.apps.load.traces import LOOKS, TRACES
+from cartograd.apps.load.inputs import check_inputs
+from cartograd.apps.load.looks import LENGTH_LOOKS, LOOKS, check_looks
+from cartograd.apps.load.steps import check_step
+from cartograd.apps.replace.margin import limits, margins
+from cartograd.apps.tools.named import check_tool
+from cartograd.apps.verbs.elsewhere import check_here
 from cartograd.core import known, registry
 from cartograd.core.card import KINDS
-from cartograd.core.errors import nearest, unknown
+from cartograd.core.errors import unknown
 from cartograd.core.paths import is_there
 from cartograd.core.spec import Spec
 from cartograd.engine.device.names import check_device
+from cartograd.engine.optim.schedule_names import check_schedule
 from cartograd.engine.optim.torch_names import check_optimizer
+
+ALL_LOOKS = (*LOOKS, *LENGTH_LOOKS)
+
+PEFT = "peft"
+"""The format of adapters, which no exporter writes."""
 
 BEFORE = "before"
 """Of `evaluate --against`: what a run began from."""
 
-METHODS = {"objective": "objective", "adapter": "adapter", "privacy": "privacy",
-           "federated": "federated"}  # fmt: skip
-"""Settings of a training that are specs of methods, each with its kind."""
-
-SLIP = 0.7
-"""How like a format a word is that is taken for a slip of it."""
-
-LEARNING = ("distill", "fine-tune")
-"""Steps of a compression that are trainings."""
-
 TRIGGERS = "neural-cleanse"
 """The study that `scan` knows."""
-
-
-def method(kind: str, /) -> Callable[[str], object]:
-    """What looks up specs of a kind."""
-    return lambda word: known.check(word, kind=kind)
 
 
 def _begins(word: str) -> None:
@@ -65,8 +63,8 @@ def _against(word: str) -> None:
 
 
 def _trace(word: str) -> None:
-    if word not in TRACES:
-        raise unknown("trace", word, TRACES)
+    if word not in traces.TRACES:
+        raise unknown("trace", word, traces.TRACES)
 
 
 def _run(word: str) -> None:
@@ -98,31 +96,15 @@ def _scanner(word: str) -> None:
     known.check(word, kind="study" if triggers else "detector")
 
 
-def _step(word: str) -> None:
-    spec = Spec.parse(word)
-    if spec.name in LEARNING:
-        return
-    if not registry.lookup(spec.name, kind="compressor"):
-        raise unknown(
-            "step", spec.name, [*(card.name for card in registry.methods("compressor")), *LEARNING]
-        )
-
-
 def _sampler(word: str) -> None:
     for spec in Spec.chain(word):
         named.check_sampler(spec)
 
 
 def _exporter(word: str) -> None:
-    name = Spec.parse(word).name
-    exporters = registry.spellings(kind="exporter")
-    if registry.lookup(name, kind="exporter") or nearest(name, exporters, alike=SLIP):
-        known.check(word, kind="exporter")  # of formats of others the verb says what to take
-
-
-def _found(kind: str) -> Callable[[str], object]:
-    """What looks up a name alone: the arguments are not all the method's own."""
-    return lambda word: registry.find(Spec.parse(word).name, kind=kind)
+    if word != PEFT:
+        check_here(word)
+        known.check(word, kind="exporter")
 
 
 CHECKS: dict[str, Callable[[Any], object]] = {
@@ -140,11 +122,13 @@ CHECKS: dict[str, Callable[[Any], object]] = {
     "explainer or study": _explainer,
     "purifier or detector": _either("detector", "purifier"),
     "detector or study": _scanner,
-    "step": _step,
+    "step": check_step,
+    "tool": check_tool,
+    "gate": check_gate,
     "format": _exporter,
     "sampler of either": _sampler,
     "device": check_device,
-    "poison by name": _found("poison"),
+    "poison by name": by_name("poison"),
 }
 """Those that look at one word after the other."""
 
@@ -162,25 +146,6 @@ def _limits(value: Any, _: Mapping[str, Any]) -> None:
 def _resumed(value: Any, given: Mapping[str, Any]) -> None:
     if value != "auto" and not given.get("seeds"):  # those have folders of their own kind
         named.resumed(value, given.get("folder"), None)
-
-
-def _settings(value: Sequence[str], given: Mapping[str, Any]) -> None:
-    """The settings of a training: names, types, ranges, and the methods that they name."""
-    if given.get("model") == "auto":
-        return
-    said = settings.parsed(value)
-    found = settings.merged(None, said)
-    for key in said:
-        word = found[key].value if key in found else None
-        if not isinstance(word, str | Spec):
-            continue
-        if key in METHODS:
-            known.check(word, kind=METHODS[key])
-        elif key == "augment":
-            for spec in Spec.chain(str(word)):
-                known.check(spec, kind="augmentation")
-        elif key == "optimizer":
-            check_optimizer(word)
 
 
 def _config(value: Path, _: Mapping[str, Any]) -> None:
@@ -201,7 +166,7 @@ def _traced(value: str, given: Mapping[str, Any]) -> None:
     """What a trace looks at: the spec of a model, or one that was trained."""
     if given.get("what") == "field":
         known.check(value, kind="model")
-    elif given.get("what") in LOOKS and given.get("source"):
+    elif given.get("what") in traces.LOOKS and given.get("source"):
         named.check_target(value)
 
 
@@ -211,6 +176,8 @@ def _shown(value: str, given: Mapping[str, Any]) -> None:
     if value == "augment" and spec:
         for one in Spec.chain(spec):
             known.check(one, kind="augmentation")
+    if value == "schedule" and spec:
+        check_schedule(spec)
     place = spec if value == "generate" else given.get("data")
     if place and value in ("generate", "neighbours"):
         named.check_target(place)
@@ -218,11 +185,46 @@ def _shown(value: str, given: Mapping[str, Any]) -> None:
         named.check_data(place)
 
 
+def _looked(value: Sequence[str], _: Mapping[str, Any]) -> None:
+    words = split(tuple(value))
+    check_looks(words, ALL_LOOKS if set(words) & set(LENGTH_LOOKS) else LOOKS)
+
+
+def _inputs(value: Sequence[str], given: Mapping[str, Any], every: bool = True) -> None:
+    """Raw inputs, by what the model reads; a study takes none, and says so itself."""
+    methods = given.get("method") or ()
+    if not any(registry.lookup(Spec.parse(one).name, kind="study") for one in methods):
+        check_inputs(given["target"], value, every=every)
+
+
+def _some_inputs(value: Sequence[str], given: Mapping[str, Any]) -> None:
+    _inputs(value, given, every=False)
+
+
+def _margins(value: Sequence[str], _: Mapping[str, Any]) -> None:
+    margins(value)
+
+
+def _costs(what: str) -> Callable[[Sequence[str], Mapping[str, Any]], None]:
+    """What may be bounded, as a verb calls its bounds."""
+
+    def look(value: Sequence[str], _: Mapping[str, Any]) -> None:
+        limits(value, what=what)
+
+    return look
+
+
 WHOLE: dict[str, Callable[[Any, Mapping[str, Any]], None]] = {
+    "looks": _looked,
+    "inputs": _inputs,
+    "some inputs": _some_inputs,
+    "margins": _margins,
+    "costs": _costs("max"),
+    "budget": _costs("budget"),
     "metrics": _metrics,
     "limits": _limits,
     "resumed": _resumed,
-    "settings": _settings,
+    "settings": check_settings,
     "config": _config,
     "two runs": _two_runs,
     "traced": _traced,

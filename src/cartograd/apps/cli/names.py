@@ -10,9 +10,8 @@ from typing import Any, get_args
 
 from cyclopts import Parameter
 
-BY_THE_COMMAND = ("name", "source")
-"""What a command looks up itself: names where that is all it does, and inputs by what its model
-reads."""
+BY_THE_COMMAND = ("name",)
+"""What a command looks up itself: names, where that is all it does."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from cartograd.core import concepts
 from cartograd.core.card import Card
 from cartograd.core.concepts import Place
 from cartograd.core.sought import heading
+from cartograd.evidence.rows import rows
 from cartograd.evidence.words import between, number
 
 ROW = "acceptance:"
@@ -21,10 +22,11 @@ def told(*places: Place) -> list[dict[str, Any]]:
 
 
 def _told(place: Place, standing: concepts.Standing, cards: list[Card]) -> dict[str, Any]:
+    names = [one.removeprefix(ROW) for one in standing.evidence if one.startswith(ROW)]
     return {
         "id": place.id, "section": place.section, "heading": heading(place.section),
         "zh": place.zh, "en": place.en, "done_when": place.done_when, **standing.to_json(),
-        "rows": [one.removeprefix(ROW) for one in standing.evidence if one.startswith(ROW)],
+        "rows": names, "measured": [vars(row) for name in names if (row := rows().get(name))],
         "claims": _claims(place.id), "try": line(place, cards),
     }  # fmt: skip
 
@@ -51,7 +53,7 @@ def show(one: dict[str, Any], /, *, zh: bool) -> None:
         ("asks", one["done_when"]), ("methods", ", ".join(one["methods"])),
         *[("missing", missing) for missing in one["missing"]],
         *[("says", _claimed(claim, zh=zh)) for claim in one["claims"]],
-        *([("rows", ", ".join(one["rows"]))] if one["rows"] else []), ("try", one["try"]),
+        *[("row", _measured(row)) for row in one["measured"]], ("try", one["try"]),
     ]  # fmt: skip
     print(one["zh"] if zh else one["en"])
     output.lines([("  " + name, text) for name, text in rows if text])
@@ -87,6 +89,13 @@ def _claims(place: str) -> list[dict[str, Any]]:
             "interval": "" if finding is None else between(finding),
         })  # fmt: skip
     return found
+
+
+def _measured(row: dict[str, Any]) -> str:
+    """An acceptance run and its verdict in a line."""
+    claim, measured, asked = row["claim"], row["measured"], row["asked"]
+    verdict, name = row["verdict"], row["name"]
+    return f"{claim}: {measured}; asked for {asked}: {verdict} ({name})"
 
 
 def _claimed(claim: dict[str, Any], *, zh: bool) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import Raw, Target, check_sources
+from cartograd.apps.cli.common import SomeInputs, Target, check_sources
 from cartograd.apps.cli.names import naming
 from cartograd.core.errors import UsageError
 from cartograd.core.paths import texts
@@ -15,7 +15,7 @@ from cartograd.core.paths import texts
 def predict_(
     target: Target,
     /,
-    *sources: Raw,
+    *sources: SomeInputs,
     top: int = 3,
     question: str | None = None,
     impossible: bool = False,

@@ -4,11 +4,21 @@ The exit code is 0 if it may, 1 if it may not or there are too few examples to s
 """
 
 import re
-from typing import Any
+from typing import Annotated, Any
 
 from cartograd.apps.answers import units
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import Data, File, Many, Part, Seed, Somewhere, with_target
+from cartograd.apps.cli.common import (
+    Data,
+    File,
+    Many,
+    Margins,
+    Part,
+    Seed,
+    Somewhere,
+    with_target,
+)
+from cartograd.apps.cli.names import naming
 from cartograd.apps.cli.words import part_of
 
 
@@ -19,8 +29,8 @@ def replace_(
     *,
     data: Data = None,
     target: str | None = None,
-    margin: Many = ("accuracy=0.5%",),
-    max: Many = (),
+    margin: Margins = ("accuracy=0.5%",),
+    max: Annotated[Many, naming("costs")] = (),
     part: Part = None,
     slices: Many = (),
     examples: int = 10_000,

@@ -243,8 +243,8 @@ def _compare_groups(
 def told(speed: "Speed", /) -> list[tuple[str, str]]:
     """How fast a run was, as names and values."""
     lines = []
-    if speed.per_second:
-        lines.append(("speed", f"{units.number(speed.per_second)} examples a second in training"))
+    if speed.rate:
+        lines.append(("speed", speed.rate))
     if speed.memory:
         lines.append(("memory", f"{units.size(speed.memory)} at most"))
     if speed.flops and speed.reached and speed.share is not None:

@@ -3,7 +3,7 @@
 import sys
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import File, Many, Somewhere
+from cartograd.apps.cli.common import File, Gates, Many, Somewhere
 from cartograd.apps.cli.gate_flags import gate_from
 
 
@@ -12,7 +12,7 @@ def serve_(
     /,
     *,
     adapters: Many = (),
-    gate: tuple[str, ...] = (),
+    gate: Gates = (),
     gate_report: File = None,
     host: str = "127.0.0.1",
     port: int = 8000,

@@ -193,7 +193,7 @@ def _incomplete(spec: str) -> bool:
 def _schedule(spec: str, steps: int, epochs: int, lr: float, out: Path | None, json: bool) -> None:
     """The rates of a run under a schedule."""
     from cartograd.engine.optim.schedule import rates
-    from cartograd.engine.optim.schedule_spec import ours
+    from cartograd.engine.optim.schedule_names import ours
 
     for key, value in (("steps", steps), ("epochs", epochs), ("lr", lr)):
         vocabulary.check("show", key, value)

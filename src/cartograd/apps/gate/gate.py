@@ -14,18 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from cartograd.apps.gate.classifier import LONGEST, Classifier
+from cartograd.apps.gate.named import KNOWN, RULES, check_gate, is_file, no_gate, run_of
 from cartograd.apps.gate.rules import Rule, broken, rules
 from cartograd.apps.gate.verdict import RefusedError, Verdict
 from cartograd.apps.load.target import Target
 from cartograd.core.errors import UsageError
 from cartograd.core.files import write_file
-from cartograd.core.paths import is_there, no_such_path
 from cartograd.data.text.chat import Messages
-
-RULES = "rules"
-"""The package's rules alone."""
-
-KNOWN = "rules, RUN, RUN,refuse=CLASS or FILE.toml"
 
 NEAR = 2 * LONGEST
 """How many characters before a sentence are looked at with it."""
@@ -182,9 +177,9 @@ def gate_of(given: "Gate | Target | Sequence[Any]", /, *, report: str | Path | N
         raise UsageError(f"the gate is empty; expected {KNOWN}")
     own, classifiers, usual = list[Rule](), list[Classifier](), False
     for one in listed:
-        if isinstance(one, str | Path) and str(one).endswith(".toml"):
-            if not is_there(one):
-                raise no_such_path(str(one))
+        if isinstance(one, str | Path):
+            check_gate(one)
+        if isinstance(one, str | Path) and is_file(one):
             own += rules(one)
         elif one == RULES:
             usual = True
@@ -198,11 +193,11 @@ def gate_of(given: "Gate | Target | Sequence[Any]", /, *, report: str | Path | N
 def _classifier(one: Any) -> Classifier:
     if not isinstance(one, str | Path):
         return Classifier(one)
-    name, _, refuse = str(one).partition(",refuse=")
+    name, refuse = run_of(one)
     try:
         return Classifier(name, refuse=refuse)
     except UsageError as error:
-        raise UsageError(f"the gate {name}: {error} (a gate is {KNOWN})") from error
+        raise no_gate(name, error) from error
 
 
 def said_by(messages: Sequence[Mapping[str, Any]], /) -> list[str]:

@@ -10,7 +10,6 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import closing
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -83,6 +82,8 @@ class Endpoint:
         )
 
     def _sent(self, path: str, said: dict[str, Any]) -> tuple[int, Any]:
+        from http.client import HTTPConnection, HTTPException, HTTPSConnection
+
         parts = urlsplit(self.home + path)
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         headers = {"Content-Type": "application/json"}

@@ -18,6 +18,9 @@ from cartograd.engine.logging.run_folder import is_run
 SAMPLERS = ("token-sampler", "sampler")
 """What draws a text's tokens, and what draws examples along a path."""
 
+PATH = "path"
+"""What sources call the file or folder that they read."""
+
 APART = ("model_index.json", "adapter.json")
 """Files of folders that are targets and no bundles: of diffusers, and of an adapter."""
 
@@ -162,6 +165,11 @@ def check_source(spec: Spec, /) -> None:
     if spec.subject is None and needs:
         raise UsageError(f"{card.name} needs a {needs[0]}: {card.name}:{needs[0].upper()}")
     known.check(spec, kind="data")
+    if needs == [PATH] and not is_there(Path(str(spec.subject)).expanduser()):
+        from cartograd.data.store import packages
+
+        if spec.subject not in packages.names():
+            raise no_such_path(str(spec.subject))
 
 
 def check_metric(word: str, /) -> None:

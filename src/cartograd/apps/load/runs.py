@@ -28,6 +28,7 @@ class Speed:
         phases: seconds by phase, over all epochs.
         examples: that were trained on.
         per_second: examples a second, without validation and saving.
+        each: those of the slowest and of the fastest epoch, where there are several.
         memory: the most bytes that the process held.
         flops: operations of a step for one example.
         reached: operations a second, in the three parts of a step.
@@ -37,10 +38,22 @@ class Speed:
     phases: dict[str, float] = field(default_factory=dict)
     examples: int = 0
     per_second: float | None = None
+    each: tuple[float, float] | None = None
     memory: int | None = None
     flops: float | None = None
     reached: float | None = None
     peak: float | None = None
+
+    @property
+    def rate(self) -> str:
+        """Examples a second with their spread, in words; empty where they are not known."""
+        if not self.per_second:
+            return ""
+        told = f"{units.number(self.per_second)} examples a second in training"
+        if self.each is None:
+            return f"{told}, in one epoch"
+        low, high = map(units.number, self.each)
+        return f"{told} ({low} to {high} in single epochs)"
 
     @property
     def share(self) -> float | None:
@@ -179,16 +192,27 @@ def speed_of(events: list[dict[str, Any]], /) -> Speed:
         for phase, seconds in event["phases"].items():
             phases[phase] = phases.get(phase, 0.0) + seconds
     examples = sum(event["examples"] for event in epochs.values())
-    training = sum(v for k, v in phases.items() if k not in ("validation", "saving"))
+    training = _training(phases)
+    each = [
+        event["examples"] / seconds
+        for event in epochs.values()
+        if (seconds := _training(event["phases"]))
+    ]
     known = [event["peak_memory"] for event in epochs.values() if event.get("peak_memory")]
     counted: Mapping[str, Any] = next((e for e in reversed(events) if e["event"] == "speed"), {})
     return Speed(
         phases=phases,
         examples=examples,
         per_second=examples / training if training else None,
+        each=(min(each), max(each)) if len(each) > 1 else None,
         memory=max(known, default=None),
         **{key: counted[key] for key in ("flops", "reached", "peak") if key in counted},
     )
+
+
+def _training(phases: Mapping[str, float]) -> float:
+    """The seconds that were spent in training."""
+    return sum(v for k, v in phases.items() if k not in ("validation", "saving"))
 
 
 def _state(folder: Path, events: list[dict[str, Any]]) -> tuple[str, str]:

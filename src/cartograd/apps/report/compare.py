@@ -146,7 +146,7 @@ def _metrics(comparison: "Comparison", names: list[str]) -> Section | None:
         "With 95 % intervals. The difference is judged on the same examples for both: by McNemar's "
         "exact test for accuracy, by how much each example moves it for all else."
     )
-    if doubts := comparison.approximate():
+    if doubts := comparison.approximate(units.heading):
         lead += f" Approximate intervals of differences: {doubts}."
     return Section("metrics", "Metrics", lead, table(Table(head, rows, text=frozenset({4}))))
 

@@ -89,7 +89,7 @@ def report(
             where=_where(found, on),
             baselines=baselines,
             spoken=found.spoken,
-            approximate=found.approximate(),
+            approximate=found.approximate(units.heading),
         ),
         curves(origin.history, best=origin.about.get("epoch"), stopped=origin.stopped),
         grown(origin.grids),

@@ -19,8 +19,8 @@ def speed(timing: "Speed", /) -> Section | None:
         for phase, seconds in timing.phases.items()
     ]
     told = []
-    if timing.per_second:
-        told.append(f"{units.number(timing.per_second)} examples a second in training.")
+    if timing.rate:
+        told.append(f"{timing.rate}.")
     if timing.memory:
         told.append(f"The process held {units.size(timing.memory)} of memory at most.")
     if timing.reached and timing.peak and timing.share is not None:

@@ -1,5 +1,6 @@
 """Two runs side by side: settings, metrics on the same examples, and the changed answers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,9 +94,14 @@ class Comparison:
     data: str = ""
     reason: str = ""
 
-    def approximate(self) -> str:
-        """Which differences' intervals are approximate, and why; nothing where none is."""
-        return approximate({item.spoken: item.doubt for item in self.metrics if item.doubt})
+    def approximate(self, called: Callable[[str], str] = str, /) -> str:
+        """Which differences' intervals are approximate, and why; nothing where none is.
+
+        Args:
+            called: what the table beside it calls the metrics.
+        """
+        doubts = {item.spoken: item.doubt for item in self.metrics if item.doubt}
+        return approximate(doubts, called)
 
     def draw(self, path: str | Path, /) -> Path:
         """Write the comparison as a page with its pictures."""

@@ -1,6 +1,6 @@
 """What came of an evaluation: metrics with their intervals, answers, costs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,18 +21,19 @@ from cartograd.core.signed import Signed
 from cartograd.data.dataset.dataset import Examples
 
 
-def approximate(doubts: Mapping[str, str], /) -> str:
+def approximate(doubts: Mapping[str, str], called: Callable[[str], str] = str, /) -> str:
     """Which intervals are approximate, and why, in a sentence.
 
     Args:
         doubts: the reason for each metric, by its name as it is spoken.
+        called: what the table beside it calls the metrics.
 
     >>> approximate({"nll": "few examples", "ece": "few examples"})
     'nll, ece: few examples'
     """
     named: dict[str, list[str]] = {}
     for name, why in doubts.items():
-        named.setdefault(why, []).append(name)
+        named.setdefault(why, []).append(called(name))
     return "; ".join(f"{', '.join(names)}: {why}" for why, names in named.items())
 
 
@@ -157,9 +158,14 @@ class Evaluation:
         """A metric's name with its average, or with the class that it is of."""
         return spoken(name, self.averages.get(name, {}))
 
-    def approximate(self) -> str:
-        """Which intervals are approximate, and why, in a sentence; empty if none is."""
-        return approximate({self.spoken(name): why for name, why in self.doubts.items()})
+    def approximate(self, called: Callable[[str], str] = str, /) -> str:
+        """Which intervals are approximate, and why, in a sentence; empty if none is.
+
+        Args:
+            called: what the table beside it calls the metrics.
+        """
+        doubts = {self.spoken(name): why for name, why in self.doubts.items()}
+        return approximate(doubts, called)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON types, but for the answers and the texts."""

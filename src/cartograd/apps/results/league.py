@@ -156,6 +156,8 @@ def _text(key: str, value: Any, spread: float | None = None) -> str:
     if key not in DIGITS:
         return f"{value:,}"
     text = f"{value:,.{DIGITS[key]}f}"
+    if key == "ms" and spread is None:
+        return f"{text}, once"
     return text if spread is None else f"{text} ± {spread:,.{DIGITS[key]}f}"
 
 

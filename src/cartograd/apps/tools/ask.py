@@ -15,18 +15,16 @@ from cartograd.apps.load.writing import Writing
 from cartograd.apps.tools.calculator import CALCULATOR
 from cartograd.apps.tools.endpoint_caller import EndpointCaller
 from cartograd.apps.tools.loop import STEPS, Asked, Caller, Step, loop
+from cartograd.apps.tools.named import SEARCH, check_tool
 from cartograd.apps.tools.own_caller import OwnCaller
 from cartograd.apps.tools.passages import search_of
 from cartograd.apps.tools.tool import Tool, declared
 from cartograd.core import user_code
-from cartograd.core.errors import UsageError, nearest
+from cartograd.core.errors import UsageError
 from cartograd.core.files import write_file
 
 Given = str | Tool | Callable[..., Any]
 """A tool: itself, a function of yours, or the words for one."""
-
-KNOWN = ("calculator", "search:FOLDER", "MODULE:FUNCTION")
-"""Words for tools."""
 
 
 def ask(
@@ -99,13 +97,10 @@ def tool_of(given: Given, /) -> Tool:
         return declared(given)
     if given == CALCULATOR.name:
         return CALCULATOR
-    name, colon, rest = given.partition(":")
-    if name == "search" and colon:
+    check_tool(given)
+    name, _, rest = given.partition(":")
+    if name == SEARCH:
         return search_of(rest)
-    if not colon:
-        near = nearest(given, [CALCULATOR.name, "search"])
-        hint = f"; did you mean {near!r}?" if near else ""
-        raise UsageError(f"unknown tool {given!r}{hint} (there are {', '.join(KNOWN)})")
     found = user_code.function(given, f"the tool {given}")
     return declared(found)
 

@@ -17,6 +17,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from cartograd.apps.tools.named import check_folder
 from cartograd.apps.tools.tool import Tool
 from cartograd.core.errors import UsageError
 
@@ -72,8 +73,7 @@ class Passages:
 
     def __init__(self, folder: str | Path, /) -> None:
         home = Path(folder)
-        if not home.is_dir():
-            raise UsageError(f"there is no folder {str(folder)!r}; expected one of texts to search")
+        check_folder(home)
         self.all, self.left_out = list[Passage](), Counter[str]()
         for path in sorted(home.rglob("*")):
             if path.is_file():

@@ -5,22 +5,16 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from cartograd.apps.load.options import KINDS
+from cartograd.apps.load.steps import AWARE, LEARNING, check_step
 from cartograd.apps.load.target import name_of
 from cartograd.core import registry
 from cartograd.core.build import hyperparameters, resolve
 from cartograd.core.card import Card
-from cartograd.core.errors import UsageError, unknown
+from cartograd.core.errors import UsageError
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec, several
 from cartograd.engine.files.bundle import Bundle
 from cartograd.practice.compression.rewinding import early
-
-LEARNING = {"distill": ("temperature", "alpha"), "fine-tune": ()}
-"""Steps that train the model on, and the settings of their own; all others are of the training."""
-
-AWARE = "quantize-aware"
-"""A compressor whose model is trained at once, and then rounded."""
 
 LAST = (
     "int8-weights", "quantize-static", AWARE, "half-weights", "group-weights", "hqq", "gptq", "awq",
@@ -140,18 +134,16 @@ def _check_rewinds(steps: Sequence[Step], model: Signed) -> None:
 
 
 def _step(spec: Spec, model: Signed) -> Step:
+    check_step(spec)
     if spec.name not in LEARNING:
-        if not registry.lookup(spec.name, kind="compressor"):
-            known = [card.name for card in registry.cards().values() if card.kind == "compressor"]
-            raise unknown("step", spec.name, [*known, *LEARNING])
         card = registry.find(spec.name, kind="compressor")[0]
         if card.name != AWARE:
             return Step(Spec(card.name, resolve(spec, kind="compressor")[1].args), card)
-        _check_trains(spec, tuple(hyperparameters(card)), model)
+        _check_trains(spec, model)
         step = Step(Spec(card.name, spec.args), card)
         resolve(step.method, kind="compressor")
         return step
-    _check_trains(spec, LEARNING[spec.name], model)
+    _check_trains(spec, model)
     if spec.name == "distill":
         wanted = {key: spec.args[key] for key in LEARNING["distill"] if key in spec.args}
         if model.signature.task.target != "class":
@@ -163,14 +155,8 @@ def _step(spec: Spec, model: Signed) -> Step:
     return Step(spec, None)
 
 
-def _check_trains(spec: Spec, own: tuple[str, ...], model: Signed) -> None:
-    """Refuse settings that neither the step nor a training has, and a model that has no name."""
-    if spec.subject is not None:
-        raise UsageError(f"{spec.name} takes key=value settings only, not {spec.subject!r}")
-    known = (*own, *KINDS)
-    for key in spec.args:
-        if key not in known:
-            raise unknown(f"setting of {spec.name}", key, known)
+def _check_trains(spec: Spec, model: Signed) -> None:
+    """Refuse to train a model on that has no name."""
     if model.spec is None:
         raise UsageError(
             f"{spec.name} trains the model on, and {name_of(model)} was not made by name; do that "

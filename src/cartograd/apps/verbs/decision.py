@@ -17,8 +17,8 @@ from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed
 from cartograd.data.dataset.dataset import Dataset, Examples
 from cartograd.engine.loop.evaluate import collect
+from cartograd.practice.decisions.rules import rule
 from cartograd.practice.decisions.temperature import temperature
-from cartograd.practice.decisions.threshold import rule
 
 FEW = 30
 """A threshold that rests on fewer examples of its class than these is told as such."""

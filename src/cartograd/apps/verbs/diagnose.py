@@ -8,6 +8,7 @@ from typing import Any, overload
 import torch
 from torch import nn
 
+from cartograd.apps.load.looks import LOOKS, check_looks
 from cartograd.apps.load.named import check_curves, is_onnx
 from cartograd.apps.load.runs import look
 from cartograd.apps.load.source import dataset
@@ -17,7 +18,7 @@ from cartograd.apps.results.run_diagnosis import RunDiagnosis
 from cartograd.apps.verbs.plan import planned
 from cartograd.core import registry
 from cartograd.core.build import today
-from cartograd.core.errors import UsageError, unknown
+from cartograd.core.errors import UsageError
 from cartograd.core.memory import available
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset, Examples
@@ -32,9 +33,6 @@ from cartograd.training.diagnosis.layer_report import layer_report
 from cartograd.training.diagnosis.learning_curve import diverged, learning_curve
 from cartograd.training.diagnosis.lr_range import lr_range, rates
 from cartograd.training.diagnosis.twin import optimizers_of
-
-LOOKS = ("layers", "rate", "noise", "batch")
-"""The diagnostics of a model: layers, learning rate, gradient noise, largest batch."""
 
 
 @overload
@@ -128,9 +126,7 @@ def diagnose_model(
     """
     if callable(settings.get("optimizer")):
         raise UsageError("diagnose takes the spec of an optimizer, such as adamw:lr=1e-3")
-    for word in looks:
-        if word not in LOOKS:
-            raise unknown("look", word, LOOKS)
+    check_looks(looks)
     plan = planned(model, data, **settings)
     objective, module = plan.objective, plan.objective
     if isinstance(module, nn.Module):

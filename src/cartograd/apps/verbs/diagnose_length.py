@@ -8,18 +8,16 @@ from typing import Any
 
 import torch
 
+from cartograd.apps.load.looks import LENGTH_LOOKS, check_looks
 from cartograd.apps.load.target import Target, name_of
 from cartograd.apps.load.writing import Writing
 from cartograd.apps.results.length_diagnosis import LengthDiagnosis
-from cartograd.core.errors import UsageError, unknown
+from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
 from cartograd.data.text.tokenizer import Tokenizer
 from cartograd.practice.metrics.bits_per_byte import sizes_of
 from cartograd.training.diagnosis.needle import Haystack, needle
 from cartograd.training.diagnosis.position_loss import position_loss
-
-LENGTH_LOOKS = ("needle", "position")
-"""The diagnostics of a language model: what it finds in long texts, and its loss by position."""
 
 LENGTHS = (256, 512, 1024)
 """Tokens of the prompts, of those that the model reads, unless told otherwise."""
@@ -69,9 +67,7 @@ def diagnose_length(
         UsageError: the target goes on from no text, the file has too little text, an unknown look,
             or a length that the model does not read.
     """
-    for word in looks:
-        if word not in LENGTH_LOOKS:
-            raise unknown("look", word, LENGTH_LOOKS)
+    check_looks(looks, LENGTH_LOOKS)
     if "position" in looks and data is None:
         raise UsageError("position needs a text: give data, such as --data FILE.txt")
     text = None if data is None else _read(data)

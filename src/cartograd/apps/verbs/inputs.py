@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from cartograd.apps.load.inputs import FILED
 from cartograd.apps.results.heard import Heard
 from cartograd.core.arrays import Tensor
 from cartograd.core.errors import UsageError
+from cartograd.core.paths import check_file
 from cartograd.core.ports import Port
 from cartograd.data.decode import images, sounds
 from cartograd.data.decode.frames import frame_table, is_frame
@@ -55,6 +57,8 @@ def _within(port: Port, source: Any, heard: Heard) -> list[tuple[Any, str]]:
     """The inputs in a source, a folder or a table of texts, with their names."""
     if port.kind == "text" and isinstance(source, Path | Table):
         return [*texts_in(port, source, heard.notes)]
+    if port.kind in FILED and isinstance(source, str | Path):
+        check_file(source)
     suffixes = SUFFIXES.get(port.kind)
     inside = [source] if suffixes is None else expanded([source], suffixes)
     return [(one, _name(one)) for one in inside]

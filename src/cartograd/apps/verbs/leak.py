@@ -21,7 +21,7 @@ from cartograd.core.study import PrivacyAttack
 from cartograd.data.dataset.canaries import Canaries, with_canaries
 from cartograd.data.dataset.dataset import Dataset, Examples
 from cartograd.engine.device.device import pick
-from cartograd.engine.optim.schedule_spec import ours
+from cartograd.engine.optim.schedule_names import ours
 from cartograd.frontier.inputs import check_one_input
 
 METHOD = "loss-threshold"

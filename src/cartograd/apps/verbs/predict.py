@@ -9,12 +9,13 @@ from torch import Tensor, nn
 
 from cartograd.apps.answers.asked import Answer, Asked, answers, check_inputs
 from cartograd.apps.answers.embed import compared
+from cartograd.apps.load.inputs import why_none
 from cartograd.apps.load.parts import encoding_of
 from cartograd.apps.load.target import Target, as_signed, name_of
 from cartograd.apps.results.answers import Answers
 from cartograd.apps.results.heard import Heard
 from cartograd.apps.verbs.inputs import parts_of
-from cartograd.apps.verbs.prepared import Ask, of_texts, prepared, why_none
+from cartograd.apps.verbs.prepared import Ask, of_texts, prepared
 from cartograd.apps.verbs.secure import beside
 from cartograd.apps.verbs.to_come import to_come
 from cartograd.core.errors import UsageError

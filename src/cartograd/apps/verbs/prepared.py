@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from cartograd.apps.answers.given import Answer
+from cartograd.apps.load.inputs import why_none
 from cartograd.apps.results.heard import Heard
 from cartograd.apps.verbs.inputs import parts_of
 from cartograd.core import arrays
@@ -39,14 +40,6 @@ class Taking(Protocol):
     def tokenizer(self) -> Any:
         """What turns text into its numbers; None if nothing does."""
         ...
-
-
-def why_none(refused: Sequence[str]) -> str:
-    """Why nothing was answered, in a line."""
-    if len(refused) == 1:
-        return refused[0]
-    more = f" and {len(refused) - 5} more" if len(refused) > 5 else ""
-    return f"none of {len(refused)} inputs can be read: " + "; ".join(refused[:5]) + more
 
 
 def prepared(

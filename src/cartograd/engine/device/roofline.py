@@ -11,7 +11,8 @@ of the time may still be as fast as it can be.
 Shapes: none; a convolution `4 64 28 28`, attention over 256 places, a token of 1024.
 
 Departures: bytes are counted once for each number that is read or written, as if caches were
-perfect; what a copy reads before it writes is not counted.
+perfect; what a copy reads before it writes is not counted. No bandwidth is told that is below
+what some work was seen to reach, or below that of a larger working set.
 
 References:
     Samuel Williams, Andrew Waterman, David Patterson. Roofline: an insightful visual performance
@@ -23,6 +24,7 @@ References:
 (100.0, 10.0)
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -175,7 +177,23 @@ def roofline(
             for name, (operations, moved, call) in _works().items()
         )
     top = fastest(torch.float32, place, timer=timer) if peak is None else peak
-    return Roofline(max(top, *(one.reached for one in works)), levels, works)
+    return Roofline(max(top, *(one.reached for one in works)), _at_least(levels, works), works)
+
+
+def _at_least(levels: Sequence[Level], works: Sequence[Work]) -> tuple[Level, ...]:
+    """Bandwidths that are no lower than what work reached, or than those of larger sets.
+
+    A sum or a copy that was disturbed tells less than the machine can do, and no work does more.
+    """
+    found, least = list[Level](), 0.0
+    above = math.inf
+    for place, one in reversed(list(enumerate(levels))):
+        below = levels[place - 1].size if place else 0
+        shown = (work.moved / work.seconds for work in works if below < work.moved <= above)
+        least = max(least, one.bandwidth, *shown)
+        found.append(Level(one.size, least))
+        above = below
+    return tuple(reversed(found))
 
 
 def _bandwidth(size: int, timed: Timer) -> float:

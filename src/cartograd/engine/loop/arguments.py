@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from cartograd.core import registry, vocabulary
 from cartograd.core.build import build, resolve
-from cartograd.core.errors import UsageError, unknown
+from cartograd.core.errors import UsageError
 from cartograd.core.spec import Spec
 from cartograd.engine.distributed.process_group import ProcessGroup
 from cartograd.engine.loop import own_code
+from cartograd.engine.loop.clip_spec import clip_spec
 from cartograd.engine.loop.config import RunConfig
 from cartograd.engine.loop.monitor import Monitor
 from cartograd.engine.loop.monitored import monitored
@@ -21,7 +21,7 @@ from cartograd.engine.loop.options import FitOptions
 from cartograd.engine.optim import average, groups
 from cartograd.engine.optim.player import Clip, Player, per_player
 from cartograd.engine.optim.schedule import of_step, schedule
-from cartograd.engine.optim.schedule_spec import ours
+from cartograd.engine.optim.schedule_names import ours
 
 
 def clipping(given: float | str | Spec | None, /) -> Spec | None:
@@ -30,22 +30,8 @@ def clipping(given: float | str | Spec | None, /) -> Spec | None:
     Raises:
         UsageError: there is no such way, or its limit is not above zero.
     """
-    if given is None:
-        return None
-    if isinstance(given, str):
-        try:
-            given = float(given)
-        except ValueError:
-            given = Spec.parse(given)
-    if isinstance(given, bool) or not isinstance(given, int | float | Spec):
-        raise UsageError(f"fit: clip={given!r} is of the wrong type; expected a number or a spec")
-    if not isinstance(given, Spec):
-        vocabulary.check("fit", "clip", given)
-        given = Spec("norm", {"max": given})
-    ways = registry.lookup(given.name, kind="clipping")
-    if not ways:
-        raise unknown("way to clip", given.name, registry.names(kind="clipping"))
-    return resolve(given, kind="clipping")[1]
+    spec = clip_spec(given)
+    return None if spec is None else resolve(spec, kind="clipping")[1]
 
 
 def clip_word(spec: Spec | None, /) -> float | str | None:

@@ -34,9 +34,9 @@ from cartograd.engine.loop.circumstances import Circumstances
 from cartograd.engine.loop.config import BEFORE, FREE, LAID_OUT, OPEN, RunConfig
 from cartograd.engine.loop.faulty import inspect_first
 from cartograd.engine.loop.monitor import Monitor
-from cartograd.engine.loop.nonfinite import Policy
 from cartograd.engine.loop.option_fields import takes_options
 from cartograd.engine.loop.options import FitFields, FitOptions
+from cartograd.engine.loop.policy import Policy
 from cartograd.engine.loop.profiler import Profiler
 from cartograd.engine.loop.recovery import Recovery
 from cartograd.engine.loop.rehearsal import rehearse

@@ -15,7 +15,8 @@ from cartograd.engine.distributed.process_group import ProcessGroup
 from cartograd.engine.logging.metric_logger import MetricLogger, NonFiniteError
 from cartograd.engine.loop.announcer import Announcer
 from cartograd.engine.loop.config import RunConfig
-from cartograd.engine.loop.nonfinite import Policy, first_bad
+from cartograd.engine.loop.nonfinite import first_bad
+from cartograd.engine.loop.policy import Policy
 from cartograd.engine.loop.probe import unnoticed
 from cartograd.engine.loop.run_state import State
 from cartograd.engine.optim.player import Player, rates

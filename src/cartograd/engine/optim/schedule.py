@@ -28,9 +28,9 @@ from cartograd.core.build import build
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.spec import Spec
 from cartograd.engine.optim.groups import SCALE
-from cartograd.engine.optim.schedule_spec import FunctionalOptimizer, arguments, ours, rule
+from cartograd.engine.optim.schedule_names import CYCLING, PER_EPOCH, UNITS, ours
+from cartograd.engine.optim.schedule_spec import FunctionalOptimizer, arguments, rule
 
-PER_EPOCH = ("step", "multistep", "exponential", "LambdaLR", "MultiplicativeLR")
 RISING = ("onecycle", "cyclic", "sequential", "chained")
 """Schedules with a rise of their own, which take no warm-up."""
 
@@ -161,14 +161,14 @@ def schedule(
     args = dict(spec.args)
     name = spec.name
     per = str(args.pop("per", "epoch" if name in PER_EPOCH else "step"))
-    if per not in ("step", "epoch"):
-        raise unknown("unit of a schedule", per, ("step", "epoch"))
+    if per not in UNITS:
+        raise unknown("unit of a schedule", per, UNITS)
     if name == "plateau":
         args = {"mode": mode} | {key: value for key, value in args.items() if key != "metric"}
         per = "metric"
         if not metric:
             raise UsageError("plateau follows the monitored number; give validate= or monitor=")
-    cycles = args.pop("cycle_momentum", True) if name in ("onecycle", "cyclic") else True
+    cycles = args.pop("cycle_momentum", True) if name in CYCLING else True
     if not isinstance(cycles, bool):
         raise UsageError(f"{name}: cycle_momentum={cycles!r} is of the wrong type; expected a bool")
     warm = _warmup(name, args, total_steps)

@@ -1,4 +1,4 @@
-"""Specs of schedules, in torch's names or the cards', and the rule that a spec makes."""
+"""The rule that the spec of a schedule makes."""
 
 import inspect
 from collections.abc import Callable
@@ -11,67 +11,14 @@ from torch.optim import lr_scheduler
 
 from cartograd.core import registry
 from cartograd.core.build import build, hyperparameters
-from cartograd.core.errors import UsageError, unknown
+from cartograd.core.errors import UsageError
 from cartograd.core.spec import Spec
 from cartograd.engine.optim import torch_spec
+from cartograd.engine.optim.schedule_names import ours
 
 FunctionalOptimizer = Callable[[Any, float], Any]
 """`rule(moment, lr)` gives the rate, or the rate and the momentum; a moment is a step, an epoch, or
 the numbers of all epochs so far."""
-
-CLASSES: dict[str, str] = {
-    "ChainedScheduler": "chained",
-    "ConstantLR": "constant:factor=0.3333333333333333",
-    "CosineAnnealingLR": "cosine",
-    "CosineAnnealingWarmRestarts": "warm-restarts",
-    "CyclicLR": "cyclic",
-    "ExponentialLR": "exponential",
-    "LinearLR": "linear",
-    "MultiStepLR": "multistep",
-    "OneCycleLR": "onecycle",
-    "PolynomialLR": "polynomial",
-    "ReduceLROnPlateau": "plateau",
-    "SequentialLR": "sequential",
-    "StepLR": "step",
-}
-"""Torch's classes, and the cards that do the same."""
-
-WORDS = {
-    "T_max": "total", "total_iters": "total", "total_steps": "total", "T_0": "period",
-    "T_mult": "growth", "eta_min": "min_lr", "base_lr": "min_lr", "gamma": "factor",
-    "step_size": "every", "step_size_up": "up", "step_size_down": "down", "start_factor": "start",
-    "end_factor": "end", "pct_start": "rise", "anneal_strategy": "anneal",
-    "base_momentum": "min_momentum",
-}  # fmt: skip
-"""Torch's arguments, and what they are called here."""
-
-
-def ours(spec: str | Spec, /) -> Spec:
-    """A spec in the names of the cards; a class of torch without a card keeps its own.
-
-    >>> str(ours("CosineAnnealingLR:T_max=10")), str(ours("step:step_size=3,per=step"))
-    ('cosine:total=10', 'step:every=3,per=step')
-
-    Raises:
-        UsageError: there is no such schedule, with the nearest name.
-    """
-    spec = Spec.parse(spec)
-    cards = [card for card in registry.cards().values() if card.kind == "schedule"]
-    names = {word: card.name for card in cards for word in (*card.aliases, card.name)}
-    specs = {_plain(word): Spec.parse(text) for word, text in (names | CLASSES).items()}
-    specs |= {_plain(word): Spec(word) for word in lr_scheduler.__all__ if word not in CLASSES}
-    short = {word.removesuffix("lr"): own for word, own in specs.items() if word.endswith("lr")}
-    own = (short | specs).get(_plain(spec.name))
-    if own is None or own.name == "LRScheduler":
-        raise unknown("schedule", spec.name, {*names.values(), *CLASSES})
-    if own.name in lr_scheduler.__all__:
-        return Spec(own.name, spec.args, spec.subject)
-    args = {WORDS.get(key, key): value for key, value in spec.args.items()}
-    return Spec(own.name, own.args | args, spec.subject)
-
-
-def _plain(word: str) -> str:
-    return word.lower().replace("_", "").replace("-", "")
 
 
 def arguments(name: str, /) -> dict[str, inspect.Parameter]:

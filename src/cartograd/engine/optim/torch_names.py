@@ -1,4 +1,4 @@
-"""Torch's optimizers by the text of its sources: names and arguments, without importing it."""
+"""Torch's optimizers and schedulers by the text of its sources, without importing it."""
 
 import ast
 import re
@@ -14,6 +14,7 @@ from cartograd.core.spec import Spec
 RANGED = ("lr", "weight_decay", "momentum", "betas", "warmup")
 """Arguments whose range the vocabulary knows; torch checks the others itself."""
 
+_EXPORTED = re.compile(r"^__all__ = \[(.*?)\]", re.MULTILINE | re.DOTALL)
 _CLASS = re.compile(r"^from torch\.optim\.(\w+) import (\w+) as \w+$", re.MULTILINE)
 
 
@@ -24,15 +25,31 @@ def classes() -> dict[str, tuple[str, Path]]:
     >>> classes()["adamw"][0]
     'AdamW'
     """
-    place = find_spec("torch")
-    assert place is not None, "torch is a dependency"
-    folders = [Path(folder) / "optim" for folder in place.submodule_search_locations or ()]
     return {
         name.lower(): (name, folder / f"{module}.py")
-        for folder in folders
+        for folder in _folders()
         for module, name in _CLASS.findall((folder / "__init__.py").read_text(encoding="utf-8"))
         if name != "Optimizer"
     }
+
+
+@cache
+def schedulers() -> tuple[str, ...]:
+    """The names of torch's schedulers, and of the class that they are made of.
+
+    >>> "StepLR" in schedulers()
+    True
+    """
+    texts = [(folder / "lr_scheduler.py").read_text(encoding="utf-8") for folder in _folders()]
+    lists = [found[1] for text in texts if (found := _EXPORTED.search(text)) is not None]
+    return tuple(name for text in lists for name in re.findall(r'"(\w+)"', text))
+
+
+def _folders() -> list[Path]:
+    """Where torch's optimizers stand."""
+    place = find_spec("torch")
+    assert place is not None, "torch is a dependency"
+    return [Path(folder) / "optim" for folder in place.submodule_search_locations or ()]
 
 
 def word(name: str, choices: Mapping[str, str], what: str, /) -> str:

@@ -1,0 +1,46 @@
+"""The scripts by which shells complete: cyclopts' own, and for bash words with colons.
+
+Bash takes `mlp:widths=` for four words, as colons and equals signs part words for it. What it
+parted is put together before our script looks at it, and of what that offers the part is cut off
+that bash leaves where it is.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from cyclopts import App
+
+WHOLE = Path(__file__).with_name("whole_words.bash")
+"""What stands around cyclopts' function for bash."""
+
+COMPLETES = "complete -F _cartograd cartograd"
+"""How cyclopts tells bash of its function."""
+
+
+def script(app: App, shell: Any, /) -> str:
+    """What a shell reads to complete our words.
+
+    Args:
+        app: the command line.
+        shell: bash, zsh, fish or powershell.
+    """
+    text = app.generate_completion(shell=shell)
+    if shell != "bash":
+        return text
+    assert COMPLETES in text, "cyclopts tells bash of its function in another way"
+    ours = COMPLETES.replace(" cartograd", "_whole cartograd")
+    return text.replace(COMPLETES, WHOLE.read_text(encoding="utf-8") + ours)
+
+
+def install(app: App, /, *, shell: Any, output: Path | None, add_to_startup: bool) -> Path:
+    """Write the script where the shell finds it.
+
+    Args:
+        app: the command line.
+        shell: bash, zsh, fish or powershell.
+        output: the file, if it is not the usual one.
+        add_to_startup: whether the shell's own settings shall name it.
+    """
+    path = app.install_completion(shell=shell, output=output, add_to_startup=add_to_startup)
+    path.write_text(script(app, shell), encoding="utf-8")
+    return path
