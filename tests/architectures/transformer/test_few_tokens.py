@@ -2,30 +2,31 @@ import pytest
 import torch
 
 from cartograd.architectures.decoding.generate import generate, left_padded
-from cartograd.architectures.transformer import few_tokens
+from cartograd.architectures.transformer import few_tokens, few_tokens_call, few_tokens_proof
 from cartograd.architectures.transformer.cache import Cache
 from cartograd.architectures.transformer.llama import LLaMA
 from cartograd.engine.device.c_library import SWITCH, c_library
+from cartograd.practice.compression import few_rows
 from cartograd.practice.compression.fast_weights import MAKERS
+from tests.architectures.transformer import test_decoder_form as families
 
-CACHES = c_library, few_tokens.exact, few_tokens._library
+CACHES = c_library, few_tokens_proof.exact, few_tokens_call.library
+
+
+def cleared():
+    for cached in CACHES:
+        cached.cache_clear()
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture
-def there(folder, monkeypatch):
+def there(tmp_path_factory):
     """The calls, where there is a compiler; whether there is one."""
-    monkeypatch.setenv("CARTOGRAD_CACHE", str(folder))
-    monkeypatch.delenv(SWITCH)
-    for cached in CACHES:
-        cached.cache_clear()
-    yield c_library(few_tokens.SOURCE).library is not None
-    for cached in CACHES:
-        cached.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CARTOGRAD_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.delenv(SWITCH)
+        cleared()
+        yield c_library(few_tokens_call.SOURCE).library is not None
+    cleared()
 
 
 @pytest.fixture(params=[64, 128, 16])
@@ -39,8 +40,8 @@ def model(request):
 
 
 def test_they_are_right_where_there_is_a_compiler(there):
-    assert few_tokens.exact() == there
-    assert few_tokens.choice().chosen == ("C" if there else "torch's calls")
+    assert few_tokens_proof.exact() == there
+    assert few_tokens_proof.choice().chosen == ("C" if there else "torch's calls")
 
 
 @torch.no_grad()
@@ -117,13 +118,103 @@ def test_no_room_is_told_as_without(there, model):
     assert isinstance(there, bool)
 
 
+def decoder_of(form, product="rows"):
+    full = families.model(**families.FORMS[form])
+    return full, full.inference_form(MAKERS[product])
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("form", families.FORMS)
+def test_each_family_is_the_model(there, form):
+    """Of one row and of several, after a prompt and from the first token on; the cache is its."""
+    full, quick = decoder_of(form)
+    assert quick.compiled == there
+    for rows, pieces in ((1, [1] * 12), (3, [5, 1, 1, 4, 1])):
+        tokens = torch.randint(37, (rows, 12))
+        plain, decoder = full.decoder(rows, 12), quick.decoder(rows, 12)
+        for piece in tokens.split(pieces, 1):
+            expected = plain.read(piece)
+            off = (decoder.read(piece) - expected).abs().max()
+            assert off <= 1e-5 * expected.abs().max()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("form", families.FORMS)
+def test_each_family_writes_the_same_padded_and_in_pages(there, form):
+    full, quick = decoder_of(form)
+    tokens, starts = left_padded([torch.randint(37, (n,)).tolist() for n in (9, 1, 4)])
+    answers = []
+    for one, paged in ((full, False), (quick, False), (quick, True)):
+        decoder = one.decoder(3, 30, starts=starts)
+        if paged:
+            decoder.in_pages()
+        answers.append(generate(decoder, tokens, starts, length=20, stop=(3, 4)))
+    assert answers[1:] == answers[:1] * 2
+    assert isinstance(there, bool)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("product", ["int8", "int4", "bf16"])
+@pytest.mark.parametrize("form", ["gemma2", "olmo2", "gpt-oss"])
+def test_rounded_weights_are_those_of_torchs_calls(there, form, product, monkeypatch):
+    monkeypatch.setattr(few_rows, "exact", lambda _: False)  # products stay torch's
+    _, quick = decoder_of(form, product)
+    for rows in (1, 3):
+        prompt = torch.randint(37, (rows, 5))
+        quick.compiled = there
+        found = generate(quick.decoder(rows, 12), prompt, length=7)
+        quick.compiled = False
+        assert found == generate(quick.decoder(rows, 12), prompt, length=7)
+
+
+@torch.no_grad()
+def test_experts_that_nobody_chose_are_not_read(there):
+    _, quick = decoder_of("mixtral")
+    read = []
+    for layer in quick.layers:
+        for number, expert in enumerate(layer.part.experts):
+            expert.wide = lambda x, own=expert.wide, n=number: read.append((n, len(x))) or own(x)
+    decoder = quick.decoder(3, 9)
+    decoder.read(torch.randint(37, (3, 4)))
+    read.clear()
+    decoder.read(torch.randint(37, (3, 1)))
+    assert sum(rows for _, rows in read) == 3 * 3 * 2  # layers, rows, experts of each
+    assert max(rows for _, rows in read) <= 3
+    assert isinstance(there, bool)
+
+
+@torch.no_grad()
+def test_what_is_no_number_chooses_experts_that_there_are(there):
+    full, quick = decoder_of("mixtral")
+    with torch.no_grad():
+        full.embedding.weight[3] = torch.nan
+    quick = full.inference_form(MAKERS["rows"])
+    z = quick.decoder(2, 3).read(torch.tensor([[3], [4]]))
+    assert z[0].isnan().all()
+    assert not z[1].isnan().any()
+    assert isinstance(there, bool)
+
+
+@torch.no_grad()
+def test_windows_are_the_models(there):
+    torch.manual_seed(0)
+    full = LLaMA(vocabulary=60, dim=32, depth=2, heads=4, ffn_dim=48, context=64, window=5).eval()
+    form, prompt = full.inference_form(MAKERS["rows"]), torch.randint(60, (2, 3))
+    found = generate(form.decoder(2, 40), prompt, length=30)
+    assert found == generate(full.decoder(2, 40), prompt, length=30)
+    assert isinstance(there, bool)
+
+
 def test_wrong_calls_are_refused(there, monkeypatch):
-    monkeypatch.setattr(few_tokens, "_exact", lambda *_: False)
-    few_tokens.exact.cache_clear()
-    assert not few_tokens.exact()
-    assert "wrong" in few_tokens.choice().reason or not there
+    monkeypatch.setattr(few_tokens_proof, "right", lambda _: False)
+    few_tokens_proof.exact.cache_clear()
+    assert not few_tokens_proof.exact()
+    assert "wrong" in few_tokens_proof.choice().reason or not there
+    few_tokens_proof.exact.cache_clear()
 
 
-def test_without_a_compiler_there_are_none():
-    assert not few_tokens.exact()
-    assert few_tokens.choice().reason == f"{SWITCH}=off"
+def test_without_a_compiler_there_are_none(monkeypatch):
+    monkeypatch.setenv(SWITCH, "off")
+    cleared()
+    assert not few_tokens_proof.exact()
+    assert few_tokens_proof.choice().reason == f"{SWITCH}=off"

@@ -76,7 +76,7 @@ def _torch() -> dict[str, Any]:
 
 def _kernels() -> list[dict[str, str]]:
     """What each choice between kernels fell on here, what it would fall back on, and why."""
-    from cartograd.architectures.transformer import eager_attention, few_tokens
+    from cartograd.architectures.transformer import eager_attention, few_tokens_proof
     from cartograd.core import onednn_linear
     from cartograd.engine.device import device
     from cartograd.practice.compression import (
@@ -98,7 +98,7 @@ def _kernels() -> list[dict[str, str]]:
         *map(fast_weights.choice, ("float16", "bf16")),
         *map(few_rows.choice, few_rows.BITS),
         few_gelu.choice(),
-        few_tokens.choice(),
+        few_tokens_proof.choice(),
         int8_linear.choice(),
         *map(integer_kernels.choice, (2, 4)),
         group_linear.choice(),

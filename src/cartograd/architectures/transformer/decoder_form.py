@@ -31,6 +31,8 @@ from cartograd.architectures.transformer.attention import attend
 from cartograd.architectures.transformer.cache import Cache, CachedDecoder, check_length
 from cartograd.architectures.transformer.decoder_form_layer import FormLayer, normed
 from cartograd.architectures.transformer.decoder_token import DecoderToken
+from cartograd.architectures.transformer.few_tokens import FewTokens, takes
+from cartograd.architectures.transformer.few_tokens_proof import exact
 from cartograd.architectures.transformer.inference_form import Maker, norm_of, product_of
 from cartograd.architectures.transformer.rereading import Rereading
 from cartograd.architectures.transformer.rotary import Rotary
@@ -65,6 +67,8 @@ class DecoderForm:
             ]
             self.norm, self.eps = norm_of(model.norm)
         self.rotary, self.local = model.rotary, model.local_rotary or model.rotary
+        known = all(layer.part.gate_name for layer in self.layers)
+        self.compiled = weight.is_cpu and known and exact()
 
     def decoder(
         self, rows: int, capacity: int, /, *, starts: Int[Tensor, " b"] | None = None
@@ -83,25 +87,45 @@ class DecoderForm:
             self.layers, self.reach, self.heads, self.groups, self.width, self.eps,
             window=self.window, scale=self.scale, attention_cap=self.cap,
         )  # fmt: skip
+        few = self._few() if self.compiled else None
         grown = self.rotary.at_length
         moved = None if self.rotary.by_length else self._moved
-        made = CachedDecoder(partial(self._continued, one), cache, moved)
+        made = CachedDecoder(partial(self._continued, one, few), cache, moved)
         return Rereading(made, grown.context) if isinstance(grown, LongRope) else made
 
     def _continued(
-        self, one: DecoderToken, tokens: Tensor, cache: Cache, last: bool
+        self, one: DecoderToken, few: FewTokens | None, tokens: Tensor, cache: Cache, last: bool
     ) -> Float[Tensor, "b t v"]:
         b, t = tokens.shape
         places = cache.positions(t)
-        turns = {"f": self._turns(self.rotary, places), "w": self._turns(self.local, places)}
+        turns = {"f": self._turns(self.rotary, places)}
+        turns["w"] = turns["f"] if self._alike else self._turns(self.local, places)
         x = F.embedding(tokens.flatten(), self.embedding)
         x = x if self.scaled == 1 else x * self.scaled
+        if few is not None and t == 1 and takes(cache):
+            spins = {letter: turn.view(-1, self.width // 2) for letter, turn in turns.items()}
+            return self._scores(few(x, spins, cache))[:, None]
         if tokens.numel() == 1 and cache.starts is None and cache.length < cache.capacity:
             return self._scores(one.normed(one(x, turns, cache), self.norm))[None]
         x = self._read(x.view(b, t, -1), turns, cache)
         x = x[:, -1] if last else x
         z = self._scores(F.rms_norm(x, x.shape[-1:], self.norm, self.eps).flatten(0, -2))
         return z.view(b, -1, len(self.embedding))
+
+    @property
+    def _alike(self) -> bool:
+        return self.local is self.rotary
+
+    def _few(self) -> FewTokens:
+        turns = {"f": "f", "w": "f" if self._alike else "w"}
+        layers = [
+            layer.few(turns.get(letter, ""), self.window if letter in "wm" else None)
+            for layer, letter in zip(self.layers, self.reach, strict=True)
+        ]
+        return FewTokens(
+            layers, self.norm, self.heads, self.groups, self.width, self.eps, scale=self.scale,
+            cap=self.cap,
+        )  # fmt: skip
 
     def _read(
         self, x: Float[Tensor, "b t d"], turns: dict[str, Tensor], cache: Cache

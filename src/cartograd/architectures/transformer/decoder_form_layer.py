@@ -14,6 +14,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from cartograd.architectures.transformer.experts import Clamped, Experts, chosen, clamped, mixed
+from cartograd.architectures.transformer.feed_forward import ACTIVATIONS
+from cartograd.architectures.transformer.few_part import FewPart
+from cartograd.architectures.transformer.few_tokens import FewLayer
 from cartograd.architectures.transformer.inference_form import (
     Maker,
     in_pairs,
@@ -22,6 +25,9 @@ from cartograd.architectures.transformer.inference_form import (
     product_of,
 )
 from cartograd.architectures.transformer.one_token import into
+
+NAMES = {F.silu: "silu", ACTIVATIONS["geglu"][0]: "gelu-tanh"}
+"""Gates that a compiled step has, by activation."""
 
 Gate = Callable[[Tensor, Tensor], Tensor]
 """From gates and inputs to hidden features; the gates may be overwritten."""
@@ -54,7 +60,7 @@ class FormLayer:
         parts = [attention.query, attention.key, attention.value]
         self.inward = product_of(parts, paired(attention, turned), product)
         self.outward = product_of([attention.out], None, product)
-        self.sinks = None if attention.sinks is None else attention.sinks.detach().float()
+        self.sinks = None if attention.sinks is None else _floats(attention.sinks)
         self._norms(attention, turned)
         experts = isinstance(inner, Experts)
         self.part = Mixed(inner, product, scores) if experts else Gated(inner, product)
@@ -74,6 +80,19 @@ class FormLayer:
             weight = norm_of(norm)[0].view(-1, attention.width)
             rows.append(weight[:, order.to(weight.device)].expand(heads, -1))
         self.both = torch.cat(rows)
+
+    def few(self, turn: str, window: int | None, /) -> FewLayer:
+        """The same for a compiled step.
+
+        Args:
+            turn: the letter of its rotations.
+            window: how far it sees, or None.
+        """
+        norms = self.norm1, self.after1, self.norm2, self.after2
+        return FewLayer(
+            self.inward, self.outward, self.part.few(), norms, both=self.both,
+            apart=self.per_head, sinks=self.sinks, turn=turn, window=window,
+        )  # fmt: skip
 
     def norm_both(self, both: Float[Tensor, "... h d"], heads: int, /) -> None:
         """Norm queries, and the keys behind them, in place."""
@@ -99,7 +118,10 @@ class Gated:
     def __init__(self, part: Any, product: Maker, /):
         self.wide = product_of([part.gate, part.up], None, product)
         self.down = product_of([part.down], None, product)
-        self.gate: Gate = clamped if isinstance(part, Clamped) else _by(part.activation)
+        one = isinstance(part, Clamped)
+        self.gate: Gate = clamped if one else _by(part.activation)
+        self.gate_name = "clamped" if one else NAMES.get(part.activation, "")
+        self.inner = part.up.out_features
 
     def __call__(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
         """New features of each position."""
@@ -117,6 +139,10 @@ class Gated:
 
         return made
 
+    def few(self) -> FewPart:
+        """The same for a compiled step, where it has a name."""
+        return FewPart([(self.wide, self.down)], self.inner, self.gate_name)
+
 
 class Mixed:
     """Experts, with the products of each apart.
@@ -131,6 +157,7 @@ class Mixed:
         self.router = product_of([part.router], None, scores)
         self.k, self.normalised = part.k, part.normalised
         self.experts = [Gated(expert, product) for expert in part.experts]
+        self.gate_name = self.experts[0].gate_name
 
     def __call__(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
         """New features of each position."""
@@ -153,6 +180,11 @@ class Mixed:
 
         return made
 
+    def few(self) -> FewPart:
+        """The same for a compiled step."""
+        first, parts = self.experts[0], [(one.wide, one.down) for one in self.experts]
+        return FewPart(parts, first.inner, first.gate_name, self.router, self.k, self.normalised)
+
 
 def normed(x: Float[Tensor, "n d"], weight: Tensor | None, eps: float, /) -> Float[Tensor, "n d"]:
     """Root-mean-square norm of each row, or the rows themselves where there is none."""
@@ -163,6 +195,10 @@ def _by(activation: Callable[[Tensor], Tensor]) -> Gate:
     if activation is F.silu:
         return lambda gate, up: F.silu(gate, inplace=True).mul_(up)
     return lambda gate, up: activation(gate).mul_(up)
+
+
+def _floats(weight: Tensor) -> Tensor:
+    return weight.detach().float().contiguous()
 
 
 def _weight(norm: nn.Module) -> Tensor | None:

@@ -1,13 +1,16 @@
-r"""One new token of each of a few rows through a LLaMA, compiled but for its products.
+r"""One new token of each of a few rows through a decoder, compiled but for its products.
 
 Beside its products a layer is norms, rotations, attention to what is kept and a gate: thirty layers
 of some twenty calls of torch, each of which takes longer than its work. Here they are four calls of
-a file of C (`few_tokens.c`), where a compiler is there and what it makes is right (`c_library`).
+a file of C (`few_tokens.c`), where a compiler is there and what it makes is right (`c_library`,
+`few_tokens_proof`).
 
-    x <- x + more,  h = w x / sqrt(mean x^2 + eps);   softmax(q k^T / sqrt d) v;   silu(g) u
+    x <- x + after(more),  h = before(x);   softmax(bound(q k^T s)) v;   act(g) u
 
-Rows may begin with padding. Keys and values are in float32, in one piece or in pages, which are
-read where they lie.
+What families differ in (where norms stand, norms of queries and keys, windows, caps, sinks, gates,
+experts) is data of a layer (`FewLayer`). Of experts those that a row has chosen are read, each once
+for all rows. Rows may begin with padding. Keys and values are in float32, in one piece or in pages,
+which are read where they lie.
 
 Shapes: features `n d`; keys and values `b h s d`.
 
@@ -17,101 +20,116 @@ References:
 """
 
 import ctypes
-from collections.abc import Callable, Sequence
-from functools import cache
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Complex, Float
 from torch import Tensor
 
 from cartograd.architectures.transformer.cache import Cache
+from cartograd.architectures.transformer.few_part import FewPart, Product, into, part_call
+from cartograd.architectures.transformer.few_tokens_call import (
+    FLOATS,
+    NUMBERS,
+    Layer,
+    Step,
+    library,
+)
 from cartograd.architectures.transformer.paged import check_room
-from cartograd.core.inference import SeveralRows, SingleRow
-from cartograd.core.kernels import Choice
-from cartograd.engine.device.c_library import c_library
-
-SOURCE = Path(__file__).with_name("few_tokens.c")
-
-Into = Callable[[Tensor, Tensor], object]
-"""Writes the product of its first argument into its second."""
-
-MEMORY = "x", "more", "hidden", "joint", "answer", "scores", "gates", "gated", "turns", "starts"
-
-SIZES = (1, 9, 3, 64, 40), (3, 4, 4, 6, 9), (2, 6, 2, 16, 3)
-"""Rows, heads, groups, widths and tokens before of the layers that prove it."""
 
 
-class _Step(ctypes.Structure):
-    _fields_ = (
-        *((n, ctypes.c_int64) for n in ("rows", "dim", "heads", "groups", "width", "inner")),
-        *((n, ctypes.c_int64) for n in ("row", "head", "token")),
-        ("eps", ctypes.c_double),
-        *((n, ctypes.c_void_p) for n in MEMORY[:6]),
-        ("room", ctypes.c_int64),
-        *((n, ctypes.c_void_p) for n in (*MEMORY[6:], "slots")),
-        ("places", ctypes.c_int64),
-    )
+@dataclass(frozen=True)
+class FewLayer:
+    """A layer's products, and what it differs in from others.
+
+    Attributes:
+        inward, outward: the joint product of queries, keys and values, and that of the output.
+        part: behind attention.
+        norms: before and after attention, before and after the part; None where there is none.
+        both: weights of the norms of queries and keys, or None.
+        apart: whether each head has such a norm, or all have one.
+        sinks: the score that each head may spend on nothing, or None.
+        turn: the letter of its rotations, or "" for none.
+        window: how far it sees, or None.
+    """
+
+    inward: Product
+    outward: Product
+    part: FewPart
+    norms: tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None]
+    both: Float[Tensor, "h d"] | None = None
+    apart: bool = True
+    sinks: Float[Tensor, " h"] | None = None
+    turn: str = "f"
+    window: int | None = None
 
 
 class FewTokens:
     """Reads one token of each row at a time; it belongs to one decoder, as its memory does.
 
     Args:
-        layers: of each layer the first norm, the joint product of queries, keys and values, that of
-            the output, the second norm, the joint product of gate and up, that of down.
+        layers: of the decoder.
         last: the norm behind all layers.
         heads, groups, width: heads of queries, those of keys, and the features of one.
         eps: added under the root of the norms.
+        scale: factor on the scores; `width ** -0.5` if not given.
+        cap: their bound, or None.
+        centred: whether norms take off the mean and add what lies behind their weights.
     """
 
     def __init__(
-        self, layers: Sequence[tuple[Any, ...]], last: Float[Tensor, " d"], heads: int, groups: int,
-        width: int, eps: float, /,
+        self, layers: Sequence[FewLayer], last: Float[Tensor, " d"], heads: int, groups: int,
+        width: int, eps: float, /, *, scale: float | None = None, cap: float | None = None,
+        centred: bool = False,
     ):  # fmt: skip
-        self.layers, self.last = layers, last.contiguous()
-        self.sizes, self.eps = (heads, groups, width), eps
-        self.norms = [(layer[0].contiguous(), layer[3].contiguous()) for layer in layers]
+        self.layers, self.last, self.sizes = layers, last.contiguous(), (heads, groups, width)
+        self.factors = {
+            "eps": eps, "scale": width**-0.5 if scale is None else scale, "cap": cap or 0.0,
+            "centred": int(centred),
+        }  # fmt: skip
+        self.experts = max(len(layer.part.parts) for layer in layers)
+        self.letters = sorted({layer.turn for layer in layers} - {""})
         self.calls, self.rows, self.room = list[tuple[Any, ...]](), 0, 0
 
     def __call__(
-        self, x: Float[Tensor, "n d"], turns: Complex[Tensor, "n2 d2"], cache: Cache, /
-    ) -> Float[Tensor, "n d"]:
+        self, x: Float[Tensor, "n d"], turns: Mapping[str, Complex[Tensor, "n2 d2"]], cache: Cache,
+        /,
+    ) -> Float[Tensor, "n d"]:  # fmt: skip
         """The features behind all layers, after the last norm; in memory that is used again.
 
         Args:
             x: the embeddings of the tokens.
-            turns: the rotations of their positions; one for all, or one each.
+            turns: by letter the rotations of their positions; one for all, or one each.
             cache: has room for them; see `takes`.
         """
         if (len(x), cache.capacity) != (self.rows, self.room):
             self._prepare(x, cache.capacity)
-        library, step, place = _library(), self.step, cache.length
-        self.x.copy_(x)
-        self.turns.copy_(torch.view_as_real(turns).flatten(1))
+        place, memory = cache.length, self.memory
+        memory["x"].copy_(x)
+        for letter in self.letters:
+            self.turns[letter].copy_(torch.view_as_real(turns[letter]).flatten(1))
         if cache.starts is None:
-            self.starts.zero_()
+            memory["starts"].zero_()
         else:
-            self.starts.copy_(cache.starts)
+            memory["starts"].copy_(cache.starts)
         kept = self._places(cache, place + 1)
-        at, threads, add = ctypes.addressof(step), torch.get_num_threads(), 0
-        normed, attend, gate = library.normed, library.attend, library.gate
-        for own, (norm1, inward, outward, norm2, wide, down) in zip(kept, self.calls, strict=True):
-            normed(at, norm1, add)
-            inward(self.hidden, self.joint)
-            attend(at, own, place, threads)
-            outward(self.answer, self.more)
-            normed(at, norm2, 1)
-            wide(self.hidden, self.gates)
-            gate(at)
-            down(self.gated, self.more)
-            add = 1
-        normed(at, self.last.data_ptr(), 1)
+        at, threads, after, add = ctypes.addressof(self.step), torch.get_num_threads(), None, 0
+        normed, attend = library().normed, library().attend
+        hidden, joint, answer, more = (memory[k] for k in ("hidden", "joint", "answer", "more"))
+        for own, (layer, norms, inward, outward, part) in zip(kept, self.calls, strict=True):
+            normed(at, after, norms[0], add)
+            inward(hidden, joint)
+            attend(at, layer, own, place, threads)
+            outward(answer, more)
+            normed(at, norms[1], norms[2], 1)
+            part()
+            after, add = norms[3], 1
+        normed(at, after, self.last.data_ptr(), 1)
         for layer in cache.layers:
             layer.length = place + 1
-        return self.hidden
+        return hidden
 
     def _places(self, cache: Cache, end: int) -> list[int]:
         """Where each layer keeps keys and values, with room for one more; the step knows how."""
@@ -131,28 +149,39 @@ class FewTokens:
     def _prepare(self, x: Tensor, room: int) -> None:
         """Memory for so many rows and tokens."""
         n, dim, (heads, groups, width) = *x.shape, self.sizes
-        inner = self.layers[0][4](x).shape[1] // 2
-        shapes = {
-            "x": (dim,), "more": (dim,), "hidden": (dim,), "joint": ((heads + 2 * groups) * width,),
-            "answer": (heads * width,), "scores": (heads * room,), "gates": (2 * inner,),
-            "gated": (inner,), "turns": (width,),
+        inner, k = (max(getattr(layer.part, s) for layer in self.layers) for s in ("inner", "k"))
+        experts = self.experts if self.experts > 1 else 0
+        shapes = dict.fromkeys(("x", "more", "hidden"), dim) | {
+            "joint": (heads + 2 * groups) * width, "answer": heads * width, "scores": heads * room,
+            "gates": 2 * inner, "gated": inner, "fits": experts,
+            **dict.fromkeys(("some", "one"), dim if experts else 0),
+            **dict.fromkeys(("shares", "share", "which", "chosen"), k), "starts": 1,
         }  # fmt: skip
-        memory = {name: x.new_zeros(n, *shape) for name, shape in shapes.items()}
-        memory["starts"] = torch.zeros(n, dtype=torch.int64)
+        memory = {
+            name: x.new_zeros(n, size, dtype=torch.int64 if name in NUMBERS else x.dtype)
+            for name, size in shapes.items()
+        }
+        memory["starts"] = memory["starts"].view(n)
+        memory["counts"] = torch.zeros(experts, dtype=torch.int64)
         self.memory, self.rows, self.room = memory, n, room
-        self.x, self.more, self.hidden, self.joint, self.answer, _, self.gates, *rest = (
-            memory[name] for name in MEMORY
-        )
-        self.gated, self.turns, self.starts = rest
-        self.step = _Step(
-            rows=n, dim=dim, heads=heads, groups=groups, width=width, inner=inner, eps=self.eps,
-            room=room, **{name: part.data_ptr() for name, part in memory.items()},
+        self.turns = {letter: x.new_zeros(n, width) for letter in self.letters}
+        self.step = Step(
+            rows=n, dim=dim, heads=heads, groups=groups, width=width, experts=experts, room=room,
+            **self.factors, **{name: memory[name].data_ptr() for name in (*FLOATS, *NUMBERS)},
         )  # fmt: skip
+        self.differ = [self._differ(layer) for layer in self.layers]
+        at = ctypes.addressof(self.step)
         self.calls = [
-            (norm1.data_ptr(), *(into(part, n) for part in layer[1:3]), norm2.data_ptr(),
-             *(into(part, n) for part in layer[4:]))
-            for layer, (norm1, norm2) in zip(self.layers, self.norms, strict=True)
+            (ctypes.addressof(own), [_place(norm) for norm in layer.norms], into(layer.inward, n),
+             into(layer.outward, n), part_call(layer.part, memory, at))
+            for layer, own in zip(self.layers, self.differ, strict=True)
         ]  # fmt: skip
+
+    def _differ(self, layer: FewLayer) -> Layer:
+        turns = _place(self.turns.get(layer.turn))
+        return Layer(
+            _place(layer.both), turns, _place(layer.sinks), int(layer.apart), layer.window or 0
+        )
 
 
 def takes(cache: Cache, /) -> bool:
@@ -164,81 +193,8 @@ def takes(cache: Cache, /) -> bool:
     return plain and cache.all.is_cpu and cache.all.stride()[3:] == (cache.all.shape[4], 1)
 
 
-def into(product: Callable[[Tensor], Tensor], rows: int, /) -> Into:
-    """A product of so many rows that writes its answer where it is told."""
-    asked: object = product
-    own = asked.several() if isinstance(asked, SeveralRows) else None
-    if own is None and rows == 1 and isinstance(asked, SingleRow):
-        own = asked.single()
-    return (lambda x, y: y.copy_(product(x))) if own is None else own
-
-
-@cache
-def _library() -> Any:
-    library = c_library(SOURCE).library
-    assert library is not None
-    at, number = ctypes.c_void_p, ctypes.c_int64
-    library.normed.argtypes = [at, at, ctypes.c_int]
-    library.attend.argtypes = [at, at, number, ctypes.c_int]
-    library.gate.argtypes = [at]
-    for call in (library.normed, library.attend, library.gate):
-        call.restype = None
-    return library
-
-
-@cache
-def exact() -> bool:
-    """Whether the calls are there and give what torch gives, but for rounding."""
-    if c_library(SOURCE).library is None:
-        return False
-    with torch.inference_mode():
-        return all(_exact(*sizes) for sizes in SIZES)
-
-
-def _exact(n: int, heads: int, groups: int, width: int, past: int) -> bool:
-    """One layer of random products, on keys and values that are there already; and in pages."""
-    draw = torch.Generator().manual_seed(n)
-
-    def drawn(*shape: int) -> Tensor:
-        return torch.randn(shape, generator=draw)
-
-    dim, inner, every = heads * width, 2 * width + 5, heads + 2 * groups
-    sizes = ((every * width, dim), (dim, dim), (2 * inner, dim), (dim, inner))
-    a, b, c, d = (drawn(*size) / size[1] ** 0.5 for size in sizes)
-    norms, x = [1 + drawn(dim) / 9 for _ in range(3)], drawn(n, dim) * 3
-    cache, paged = (
-        Cache(1, n, groups, past + 2, width, starts=torch.arange(n) * (n > 1)) for _ in range(2)
-    )
-    cache.all.copy_(drawn(*cache.all.shape))
-    cache.layers[0].length = past
-    paged.in_pages()
-    paged.layers[0].joint(cache.all[0, :, :, :past])
-    turns, old = torch.polar(torch.ones(n, width // 2), drawn(n, width // 2)), cache.all[0].clone()
-    layer = (norms[0], *(lambda x, w=w: F.linear(x, w) for w in (a, b)), norms[1],
-             *(lambda x, w=w: F.linear(x, w) for w in (c, d)))  # fmt: skip
-    found, again = (
-        FewTokens([layer], norms[2], heads, groups, width, 1e-5)(x, turns, own)
-        for own in (cache, paged)
-    )
-    joint = F.linear(F.rms_norm(x, (dim,), norms[0], 1e-5), a).view(n, every, width)
-    pairs = torch.view_as_complex(joint[:, : heads + groups].unflatten(2, (-1, 2)).contiguous())
-    spun = torch.view_as_real(pairs * turns[:, None]).flatten(2)
-    old[:, :groups, past], old[:, groups:, past] = spun[:, heads:], joint[:, heads + groups :]
-    k, v = old[:, :, : past + 1].repeat_interleave(heads // groups, 1).chunk(2, 1)
-    q = spun[:, :heads, None]
-    y = x + F.linear(F.scaled_dot_product_attention(q, k, v, attn_mask=cache.mask(0)).flatten(1), b)
-    gate, up = F.linear(F.rms_norm(y, (dim,), norms[1], 1e-5), c).chunk(2, 1)
-    expected = F.rms_norm(y + F.linear(F.silu(gate) * up, d), (dim,), norms[2], 1e-5)
-    same = torch.allclose(cache.all[0], old, rtol=1e-5, atol=1e-6)
-    same = same and bool((found - again).norm() <= 1e-6 * found.norm())
-    return same and bool((found - expected).norm() <= 3e-6 * expected.norm())
-
-
-def choice() -> Choice:
-    """What stands between the products of a token's step on this machine."""
-    task, usual, found = "a token's step", "torch's calls", c_library(SOURCE)
-    if found.library is None:
-        return Choice(task, usual, usual, found.told)
-    if not exact():
-        return Choice(task, usual, usual, f"{found.told}, and wrong here")
-    return Choice(task, "C", usual, f"right but for rounding; {found.told}")
+def _place(part: Tensor | None) -> int | None:
+    if part is None:
+        return None
+    assert part.is_contiguous()
+    return part.data_ptr()

@@ -25,11 +25,12 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from cartograd.architectures.transformer import few_tokens
 from cartograd.architectures.transformer.attention import attend
 from cartograd.architectures.transformer.block import Block
 from cartograd.architectures.transformer.cache import Cache, CachedDecoder, check_length
-from cartograd.architectures.transformer.few_tokens import FewTokens, takes
+from cartograd.architectures.transformer.few_part import FewPart
+from cartograd.architectures.transformer.few_tokens import FewLayer, FewTokens, takes
+from cartograd.architectures.transformer.few_tokens_proof import exact
 from cartograd.architectures.transformer.one_token import OneToken
 from cartograd.core.inference import Scoring, Stackable
 from cartograd.core.pages import give_back, trim
@@ -58,13 +59,14 @@ class InferenceForm:
         self.context, self.window = model.context, model.window
         self.groups, self.width = model.kv_heads, model.head_dim
         self.heads = first.attention.query.out_features // self.width
-        self.compiled = model.embedding.weight.is_cpu and few_tokens.exact()
+        self.compiled = model.embedding.weight.is_cpu and exact()
         with torch.no_grad():
             self.embedding = model.embedding.weight.detach().float()
             last = model.embedding if model.head is None else model.head
             asked: object = product
             scores = asked.scores if isinstance(asked, Scoring) else product
             self.head = product_of([last], None, scores)
+            self.inner = [block.feed_forward.up.out_features for block in model.blocks]
             self.layers = [_layer(block, product) for block in model.blocks]
             self.norm, self.eps = norm_of(model.norm)
         self.speeds = speeds = model.rotary.speeds
@@ -87,17 +89,16 @@ class InferenceForm:
         sizes = self.heads, self.groups, self.width, self.eps
         one, few = OneToken(self.layers, *sizes), None
         if self.compiled:
-            few = FewTokens(self.layers, self.norm, *sizes)
+            few = FewTokens(self._few(), self.norm, *sizes)
         return CachedDecoder(partial(self._continued, one, few), cache, self._moved)
 
     def _continued(
         self, one: OneToken, few: FewTokens | None, tokens: Tensor, cache: Cache, last: bool
     ) -> Float[Tensor, "b t v"]:
-        if few is not None and tokens.shape[1] == 1 and not self._beyond(cache) and takes(cache):
+        if few is not None and tokens.shape[1] == 1 and takes(cache):
             x = F.embedding(tokens[:, 0], self.embedding)
-            return self.head(
-                few(x, self.turns[cache.positions(1)].view(-1, self.width // 2), cache)
-            )[:, None]
+            turns = self.turns[cache.positions(1)].view(-1, self.width // 2)
+            return self.head(few(x, {"f": turns}, cache))[:, None]
         if tokens.numel() == 1 and cache.starts is None and not self._beyond(cache):
             x = F.embedding(tokens[0], self.embedding)
             return self.head(
@@ -127,6 +128,16 @@ class InferenceForm:
             x.add_(down(F.silu(gate, inplace=True).mul_(up)))
         x = x.view(b, t, -1)[:, -1] if last else x
         return self.head(F.rms_norm(x, size, self.norm, eps)).view(b, -1, len(self.embedding))
+
+    def _few(self) -> list[FewLayer]:
+        return [
+            FewLayer(
+                inward, outward, FewPart([(gated, down)], inner), (norm1, None, norm2, None),
+                window=self.window,
+            )
+            for inner, (norm1, inward, outward, norm2, gated, down)
+            in zip(self.inner, self.layers, strict=True)
+        ]  # fmt: skip
 
     def _moved(self, keys: Tensor, by: int) -> Tensor:
         turn = torch.polar(torch.ones_like(self.speeds), by * self.speeds)
@@ -220,5 +231,5 @@ def _give_back(parts: Sequence[Any]) -> None:
 
 def norm_of(norm: Any, /) -> tuple[Float[Tensor, " d"], float]:
     """Weights and floor of torch's root-mean-square norm."""
-    weight = norm.weight.detach().float()
+    weight = norm.weight.detach().float().contiguous()
     return weight, torch.finfo(weight.dtype).eps if norm.eps is None else norm.eps
