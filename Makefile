@@ -14,9 +14,9 @@ TYPED := "--jaxtyping-packages=cartograd,beartype.beartype(conf=beartype.Beartyp
 # The files with a test that does without that check; the others need not be imported again.
 UNTYPED = $(sort $(shell grep -rlE 'mark\.(compile|untyped)' tests --include='test_*.py'))
 
-# `tests` is a folder as well.
+# `tests` and `docs` are folders as well.
 .PHONY: help tour test beside tests typed untyped gpu room hard check lint types style imports spelling \
-  doctests house acceptance claims bench golden clean
+  doctests house acceptance claims bench golden docs clean
 .DEFAULT_GOAL := help
 
 # What follows ## is shown: what a target does, and how long it takes on two cores once set up.
@@ -98,6 +98,9 @@ bench: .venv/benched  ## time against the peers, in the same run (hours)
 golden: .venv/tested  ## print how the golden loss curves differ, and renew them (minutes)
 	$(BIN)/python -m tests.golden.curves --write
 
+docs: .venv/documented  ## the site in build/site: guides, map, methods, commands, Python (2 minutes)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tools.site
+
 clean:  ## remove the environment and what the tools left (at once)
 	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -122,4 +125,8 @@ clean:  ## remove the environment and what the tools left (at once)
 
 .venv/benched: .venv/tested
 	$(PIP) -c constraints.txt -e '.[bench]'
+	@touch $@
+
+.venv/documented: .venv/installed
+	$(PIP) -c constraints.txt -e '.[docs]'
 	@touch $@

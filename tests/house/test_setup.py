@@ -88,7 +88,8 @@ def test_ci_calls_make_test_and_nothing_else():
 
 
 @pytest.mark.parametrize(
-    "target", ["help", "tour", "test", "check", "acceptance", "claims", "bench", "golden", "clean"]
+    "target",
+    ["help", "tour", "test", "check", "acceptance", "claims", "bench", "golden", "docs", "clean"],
 )
 def test_make_knows_its_targets(target):
     done = subprocess.run(
