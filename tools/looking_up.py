@@ -39,8 +39,9 @@ FOLDERS = frozenset({"cells", "ours", "photos", "reviews"})
 
 VERBS = frozenset(verb for group in COMMANDS.values() for verb in group)
 
-NUMBER = re.compile(r"\bSEED\b|(?<==)(?:BETA|DEPTH|DIM|FFN|HEADS|OPERATIONS)\b")
-"""What stands for a number in a command of the results."""
+STANDS = {"SEED": "0", "COLUMNS": "left", "BETA": "0.1", "OPERATIONS": "1e12"}
+STANDS |= dict.fromkeys(("DEPTH", "DIM", "FFN", "HEADS"), "8")
+"""What a word in capitals stands for in a command of the results."""
 
 ROUTES = ("/predict", "/generate", "/health", "/signature", "/v1/chat/completions")
 
@@ -93,11 +94,15 @@ def look_up_command(command: str, /) -> None:
     Raises:
         Exception: as the command would say.
     """
-    program, *rest = words(NUMBER.sub("8", command))
+    program, *rest = words(_filled(command))
     if program == "python" and rest[0] == "-m":
         program, *rest = rest[1:]
     if program not in OTHERS:
         PROGRAMS.get(Path(program).name, _unknown(program))(rest)
+
+
+def _filled(command: str) -> str:
+    return re.sub(r"\b[A-Z]+\b", lambda found: STANDS.get(found[0], found[0]), command)
 
 
 def _unknown(program: str) -> Callable[[list[str]], None]:
