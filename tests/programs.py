@@ -14,7 +14,9 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +76,64 @@ class Program:
 
     def terminate(self) -> None:
         self.send_signal(signal.SIGTERM)
+
+
+class Warm:
+    """A process that has prepared more than the server of programs; runs functions in forks of it.
+
+    One at a time, each in a process of its own, which is as fresh as the one that it is forked
+    from, and as warm.
+    """
+
+    def __init__(self, prepare: Callable[[], Any]) -> None:
+        self._told, theirs = _WARM.Pipe()
+        self._process = _WARM.Process(target=_fork, args=(theirs, prepare))
+        self._process.start()
+        theirs.close()
+
+    def __call__(
+        self, target: Callable[..., Any], *args: Any, cwd: Path | str = "."
+    ) -> tuple[int, str, str]:
+        """The exit code of a function, and what it said on both streams."""
+        with tempfile.TemporaryDirectory() as folder:
+            files = [Path(folder) / name for name in ("out", "err")]
+            for file in files:
+                file.touch()
+            self._told.send((target, args, str(cwd), *map(str, files)))
+            code = self._told.recv()
+            out, err = (file.read_text() for file in files)
+        return code, out, err
+
+    def close(self) -> None:
+        """Let the process end."""
+        self._told.send(None)
+        self._process.join()
+
+
+def _fork(asked: Connection, prepare: Callable[[], Any]) -> None:
+    prepare()
+    while (call := asked.recv()) is not None:
+        pid = os.fork()
+        if pid == 0:
+            asked.close()
+            _end(*call)
+        asked.send(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+
+
+def _end(target: Callable[..., Any], args: tuple[Any, ...], cwd: str, *said: str) -> None:
+    """Never returns: what the process that it was forked from would do next is not for this one."""
+    code: Any = 1
+    try:
+        _begin(target, args, cwd, *said)
+        code = 0
+    except SystemExit as error:
+        code = error.code
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 def cartograd(*words: str, cwd: Path | str = ".") -> Program:

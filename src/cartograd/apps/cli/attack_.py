@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import Data, Device, File, Part, Target, data_of, home
+from cartograd.apps.cli.following import of_model
 from cartograd.apps.cli.names import naming
 from cartograd.apps.cli.words import part_of
 
@@ -69,18 +70,28 @@ def attack_(
     methods = list(dict.fromkeys(method or []))
     where = {"target": target, "data": source, "part": part}
     told: dict[str, Any] = {"examples": examples, "part": part, "device": device}
+    after = of_model(_next(bundle), target, data=data)
     if len(methods) > 1 or eps or norm is not None or from_ is not None:
         output.check_page(out)
         methods = methods or (list(METHODS) if from_ is None else ["mi-fgsm"])
         told |= {"eps": eps or (), "norm": norm or "linf", "surrogate": from_}
-        return _curve(bundle, read, methods, told, where, out or home(bundle) / "attack.html", json)
+        return _curve(
+            bundle, read, methods, told, where, out or home(bundle) / "attack.html", json, after
+        )
     output.check_png(out)
-    return _single(bundle, read, methods, told, where, out or home(bundle) / "attack.png", json)
+    return _single(
+        bundle, read, methods, told, where, out or home(bundle) / "attack.png", json, after
+    )
+
+
+def _next(bundle: Any) -> str:
+    """What purifies and detects works on numbers; a text has no bounds to move within."""
+    return "audit" if bundle.signature.input.kind == "text" else "defend"
 
 
 def _single(
     bundle: Any, data: Any, methods: list[str], told: dict[str, Any], where: dict[str, Any],
-    out: Path, json: bool,
+    out: Path, json: bool, after: list[tuple[str, str]],
 ) -> int:  # fmt: skip
     """One method of one size, with a picture of what fell."""
     from cartograd.apps.verbs.attack import METHOD, robustness
@@ -99,13 +110,13 @@ def _single(
         ("attack", found.method),
         ("examples", f"{found.examples} ({where['data']}, {where['part']})"),
     ]
-    output.lines(lines + ([("picture", str(path))] if path else []))
+    output.lines([*lines, *([("picture", str(path))] if path else []), *after])
     return 0
 
 
 def _curve(
     bundle: Any, data: Any, methods: list[str], told: dict[str, Any], where: dict[str, Any],
-    out: Path, json: bool,
+    out: Path, json: bool, after: list[tuple[str, str]],
 ) -> int:  # fmt: skip
     """Several methods or sizes, with a page."""
     from cartograd.apps.answers import units
@@ -126,5 +137,6 @@ def _curve(
         ("examples", f"{found.examples} ({where['data']}, {where['part']}); accuracy with its 95 % "
          f"interval; eps by {found.norm}"),
         ("page", str(path)),
+        *after,
     ])  # fmt: skip
     return 0

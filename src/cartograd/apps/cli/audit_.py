@@ -17,6 +17,7 @@ from cartograd.apps.cli.common import (
     data_of,
     home,
 )
+from cartograd.apps.cli.following import of_model, of_run
 from cartograd.apps.cli.words import part_of
 
 
@@ -83,7 +84,12 @@ def audit_(
     lines += [(f"no {title.lower()}", why) for title, why in card.untested.values()]
     if card.comparison:
         lines.append(("compared", card.comparison.said))
-    output.lines([*lines, ("page", str(page)), ("file", str(file))])
+    after = (
+        of_run("export", target, bundle.signature, "--check")
+        if card.passed
+        else of_model("diagnose", target)
+    )
+    output.lines([*lines, ("page", str(page)), ("file", str(file)), *after])
     for one in card.rules:
         output.note(f"{'passed' if one.passed else 'FAILED'}: {one.rule} ({one.said})")
     return 0 if card.passed else 1

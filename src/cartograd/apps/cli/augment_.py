@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import Seed, Written, with_target
+from cartograd.apps.cli.following import following
 from cartograd.apps.cli.names import naming
 from cartograd.core.errors import UsageError
 
@@ -59,5 +60,6 @@ def augment_(
     if json:
         output.emit(done.to_json())
         return 0
-    output.lines(done.lines())
+    learned = following("train", "--data", done.path, "--target", done.target)
+    output.lines([*done.lines(), *learned])
     return 0

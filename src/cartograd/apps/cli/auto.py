@@ -6,6 +6,7 @@ from typing import Any
 
 from cartograd.apps.answers import units
 from cartograd.apps.cli import gates, output
+from cartograd.apps.cli.following import following
 from cartograd.core.errors import UsageError, unknown
 
 MINUTES = 10.0
@@ -106,5 +107,6 @@ def _show(found: Any, page: Path) -> None:
             ("model", str(found.best)),
             *(("again", command) for command in again),
             ("table", f"{left}{page}"),
+            *following("evaluate", found.best),
         ]
     )

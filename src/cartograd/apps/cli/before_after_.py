@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cartograd.apps.cli import output
+from cartograd.apps.cli.following import of_model
 from cartograd.apps.cli.words import part_of
 from cartograd.core.errors import UsageError
 
@@ -42,7 +43,7 @@ def before_after(given: Mapping[str, Any], metrics: Sequence[str], /) -> int:
     lines = [("before", found.before), ("after", found.after), ("answers", found.data)]
     lines += [("plain text", found.plain)] if found.plain else []
     lines += [("approximate", found.approximate())] if found.approximate() else []
-    output.lines(lines)
+    output.lines([*lines, *of_model("serve", given["target"])])
     return 0
 
 

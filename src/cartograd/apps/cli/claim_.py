@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import Folder, Seed
+from cartograd.apps.cli.following import following
 from cartograd.core.errors import UsageError
 from cartograd.core.language import chinese
 from cartograd.evidence.words import between, number, reached, unseen
@@ -81,8 +82,16 @@ def claim_(
             ("time", f"{done.cpu:.1f} s of processor time"),
             ("picture", str(where / "picture.svg")),
             ("page", str(where / "page.html")),
+            *_after(name, done),
         ]
     )
+
+
+def _after(name: str, done: "Outcome") -> list[tuple[str, str]]:
+    """More seeds where these were too few to tell, else the page of the map that says so."""
+    if done.verdict == "undecided" and not done.claim.exact:
+        return following("claim", name, "--seeds", 2 * max(len(done.seeds), done.claim.seeds))
+    return following("learn", done.claim.place) if done.claim.place else following("claim")
 
 
 def _row(finding: dict[str, Any]) -> tuple[str, ...]:
@@ -127,3 +136,4 @@ def _list(zh: bool, json: bool) -> None:
     for one in kept.values():
         if one.verdict == "undecided" and one.finding:
             output.say(f"{one.claim.id} is undecided: {unseen(one.finding)}.")
+    output.lines(following("claim", rows[0][0]))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import Data, Folder, Many, Margins, Part, Target, home
-from cartograd.apps.cli.following import of_run
+from cartograd.apps.cli.following import following, of_run
 from cartograd.apps.cli.names import naming
 from cartograd.apps.cli.words import part_of
 from cartograd.core.errors import UsageError
@@ -84,7 +84,8 @@ def _in_steps(
     heads = {"metric": f"{found.metric} (95 %)"}
     columns = [heads.get(column, column) for column in COLUMNS]
     output.table(columns, found.rows(), right=columns[1:])
-    output.lines(found.said)
+    after = of_run("replace", home(bundle), bundle.signature, str(found.path / "bundle"))
+    output.lines([*found.said, *after])
     return 0
 
 
@@ -104,7 +105,9 @@ def _within(
     else:
         columns = [found.metric if column == "metric" else column for column in COLUMNS]
         output.table(columns, found.rows(), right=columns[1:])
-        output.lines(found.said)
+        made = [] if found.chosen is None else [str(found.path / "bundle")]
+        after = of_run("replace", home(bundle), bundle.signature, *made) if made else []
+        output.lines([*found.said, *after])
     return 0 if found.chosen is not None else 1
 
 
@@ -121,6 +124,10 @@ def _at_once(
     if json:
         output.emit(done.to_json())
     else:
-        asked = [] if done.judged else of_run("replace", home(bundle), bundle.signature, str(path))
+        asked = (
+            of_run("replace", home(bundle), bundle.signature, str(path))
+            if done.judged is None
+            else following("serve", path) if done.may else []
+        )  # fmt: skip
         output.lines([*done.lines(), *asked])
     return 0 if done.may else 1

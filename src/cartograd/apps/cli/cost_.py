@@ -5,6 +5,7 @@ Predicted is the least time by what the machine can do; measured are all models 
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import File, Target
+from cartograd.apps.cli.following import of_model
 from cartograd.core.errors import UsageError
 
 
@@ -43,7 +44,9 @@ def cost_(
     output.table(head, rows, right=head[2:])
     head, rows = found.batches()
     output.table(head, rows, right=head[1:5])
-    output.lines([*found.lines(), *([] if out is None else [("picture", str(out))])])
+    picture = [] if out is None else [("picture", str(out))]
+    after = of_model("replace", target, others[0]) if others else of_model("compress", target)
+    output.lines([*found.lines(), *picture, *after])
 
 
 def _counts(text: str) -> list[int]:

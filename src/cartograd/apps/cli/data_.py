@@ -7,7 +7,7 @@ from cyclopts import App
 from cartograd.apps.answers import units
 from cartograd.apps.cli import common, output
 from cartograd.apps.cli.common import File
-from cartograd.apps.cli.following import of_data
+from cartograd.apps.cli.following import following, of_data
 from cartograd.apps.cli.names import naming
 from cartograd.core import registry
 
@@ -38,6 +38,7 @@ def list_(*, json: bool = False) -> None:
         [(x.name, x.title, units.size(x.size), "yes" if x.path else "no") for x in items],
         right=("size",),
     )
+    output.lines(following("data", "check", "digits"))
 
 
 @data_.command
@@ -106,6 +107,7 @@ def get(name: str, /, *, json: bool = False) -> int:
         output.say(f"{name}: skipped, {item.reason}")
     else:
         output.say(f"{name}: {item.path}")
+        output.lines(following("data", "show", name))
     return 0
 
 
@@ -130,7 +132,8 @@ def show(name: str, /, *, json: bool = False) -> None:
             ("size", units.size(item.size)),
             ("licence", item.licence),
             ("source", item.source),
-            ("here", str(item.path or f"no: cartograd data get {name}")),
+            ("here", str(item.path or "no")),
+            *(following("data", "list") if item.path else following("data", "get", name)),
         ]
     )
 

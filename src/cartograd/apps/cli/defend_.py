@@ -4,6 +4,7 @@ from typing import Annotated
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import Data, Device, File, Part, Target, data_of, home
+from cartograd.apps.cli.following import of_model
 from cartograd.apps.cli.names import naming
 from cartograd.apps.cli.words import part_of
 
@@ -68,5 +69,6 @@ def defend_(
         output.table(heads, [one.row() for one in found.detections])
     counts = f"{found.examples} ({source}, {part}); {found.turned} turned"
     rows = [("attack", found.attack), ("examples", counts)]
-    output.lines(rows + ([("picture", str(path))] if path else []))
+    rows += [("picture", str(path))] if path else []
+    output.lines([*rows, *of_model("audit", target, data=data)])
     return 0

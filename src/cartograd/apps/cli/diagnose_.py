@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cartograd.apps.answers import units
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import Data, File, Many, Seed
+from cartograd.apps.cli.following import following, of_state
 from cartograd.apps.cli.long_texts import long_texts
 from cartograd.apps.cli.names import naming
 from cartograd.core.errors import UsageError
+from cartograd.core.spec import Spec
 
 if TYPE_CHECKING:
     from cartograd.apps.results.model_diagnosis import ModelDiagnosis
@@ -115,7 +117,16 @@ def diagnose_(
         output.lines(lines)
         print()
     _findings(found.findings)
-    output.lines([("report", str(page))])
+    output.lines([("report", str(page)), *_training(target, data, found)])
+
+
+def _training(target: str, data: str, found: "ModelDiagnosis") -> list[tuple[str, str]]:
+    """The training that was looked at, at the rate that was found."""
+    spec = Spec.parse(found.optimizer)
+    rate = found.rate.suggestion if found.rate else None
+    args = spec.args if rate is None else {**spec.args, "lr": float(f"{rate:.1e}")}
+    told = Spec(spec.name, args, spec.subject)
+    return following("train", target, "--data", data, "--optimizer", told)
 
 
 def _lengths(texts: tuple[str, ...]) -> tuple[int, ...]:
@@ -157,7 +168,10 @@ def _run(diagnosis: "RunDiagnosis", out: Path | None, *, json: bool) -> None:
         output.emit(plain | {"findings": [asdict(x) for x in diagnosis.findings], "report": page})
         return
     _findings(diagnosis.findings)
-    output.lines([("report", str(page))])
+    run = diagnosis.run
+    measured = (run.folder / "bundle").is_dir()
+    after = of_state(run.folder, run.state, measured=True) if measured else []
+    output.lines([("report", str(page)), *after])
 
 
 def _findings(findings: "tuple[Finding, ...]") -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from cartograd import __version__
 from cartograd.apps.cli import output
+from cartograd.apps.cli.following import following
 
 OPTIONAL = {
     "onnx": "export",
@@ -50,6 +51,7 @@ def doctor_(*, json: bool = False) -> None:
     for name, here in optional.items():
         shown = here or f"not installed (pip install cartograd[{OPTIONAL[name]}])"
         output.say(f"  {name}: {shown}")
+    output.lines(following("tour"))
 
 
 def _torch() -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import words
+from cartograd.apps.cli.following import of_model
 from cartograd.core.errors import UsageError
 
 
@@ -72,7 +73,8 @@ def draw(target: str, model: Any, count: int, out: Path | None, json: bool, /, *
         output.emit({"written": written, "examples": count, "dims": port.dims} | asked)
         return 0
     examples = f"{count} of {' x '.join(map(str, port.dims))}, seed {asked['seed']}"
-    output.lines([("written", str(written)), ("examples", examples)])
+    after = of_model("evaluate", target)
+    output.lines([("written", str(written)), ("examples", examples), *after])
     return 0
 
 

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cartograd.apps.cli import gates, output
+from cartograd.apps.cli import common, gates, output
 from cartograd.apps.cli.before_after_ import check_alone
+from cartograd.apps.cli.following import following
+from cartograd.apps.load.endpoint import is_endpoint
 from cartograd.core.errors import UsageError, unknown
 
 if TYPE_CHECKING:
@@ -59,7 +61,15 @@ def exams(
         return 0 if passed else 1
     _tables(found)
     gates.all_told(kept, [name for name, _, _ in limits])
+    output.lines(_after(target, out))
     return 0 if passed else 1
+
+
+def _after(target: str, out: Path | None) -> list[tuple[str, str]]:
+    """Each answer in a file; once they are there, the model at work."""
+    if out is None:
+        return following(*common.words, "--out", "answers.jsonl")
+    return [] if is_endpoint(target) else following("serve", target)
 
 
 def _gate(found: Sequence["Result"], name: str, limit: float, word: str) -> dict[str, Any]:

@@ -77,9 +77,10 @@ def explain_(
     bundle = as_bundle(target)
     asked = {"target": class_, "layer": layer, "at": at, "repeats": repeats}
     studies = [one for one in method or () if is_study(one)]
+    after = of_run("export", target, bundle.signature, "--check")
     if studies:
         _check_alone(studies, method or [], sources, asked, judge=judge)
-        return _studied(bundle, studies, data, part, examples, out, json=json)
+        return _studied(bundle, studies, data, part, examples, out, after, json=json)
     if data is not None:
         raise UsageError(
             "--data is for studies of many examples (cartograd list study); give single ones as "
@@ -89,12 +90,11 @@ def explain_(
     methods = list(dict.fromkeys(method or [METHOD]))
     if judge:
         _check_judged(asked, out)
-        return _judged(bundle, given, methods, class_, max_batch, json)
+        return _judged(bundle, given, methods, class_, max_batch, after, json)
     all_found = [explanation(bundle, given or None, method=one, max_batch=max_batch, **asked)
                  for one in methods]  # fmt: skip
     place, said = out or home(bundle) / "explanation.png", list[dict[str, Any]]()
     names = _names([Spec.parse(one).name for one in methods])
-    after = of_run("export", target, bundle.signature, "--check")
     for found, name in zip(all_found, names, strict=True):
         own = place.with_name(f"{place.stem}{name}{place.suffix}")
         files = _written(found, own)
@@ -147,6 +147,7 @@ def _studied(
     part: str,
     examples: int,
     out: Path | None,
+    after: list[tuple[str, str]],
     *,
     json: bool,
 ) -> int:
@@ -167,7 +168,8 @@ def _studied(
             continue
         output.table(found.found.columns, found.rows())
         lines = [("method", found.method), ("examples", f"{found.examples} of {source}, {part}")]
-        output.lines([*lines, *found.notes, ("picture", str(picture))])
+        last = after if method is methods[-1] else []
+        output.lines([*lines, *found.notes, ("picture", str(picture)), *last])
     if json:
         output.emit({"methods": said} if len(methods) > 1 else said[0])
     return 0
@@ -210,7 +212,7 @@ def _show(found: Any, files: dict[str, Any], after: list[tuple[str, str]]) -> No
 
 def _judged(
     bundle: Any, given: list[Any], methods: list[str], target: str | None, max_batch: Any,
-    json: bool,
+    after: list[tuple[str, str]], json: bool,
 ) -> int:  # fmt: skip
     from cartograd.apps.results.explanation_quality import BETTER
     from cartograd.apps.verbs.explanation_quality import explanation_quality
@@ -236,7 +238,6 @@ def _judged(
     ]  # fmt: skip
     several = "s; means with their standard errors" if found.examples > 1 else ""
     explained = f"{found.examples} answer{several}"
-    output.lines(
-        [("explained", explained), *told, *worse, *(("note", note) for note in found.notes)]
-    )
+    notes = [("note", note) for note in found.notes]
+    output.lines([("explained", explained), *told, *worse, *notes, *after])
     return 0

@@ -4,6 +4,7 @@ With --check the exit code is 1 if the file gives other answers than the model, 
 if it may not replace it.
 """
 
+from pathlib import Path
 from typing import Annotated
 
 from cartograd.apps.cli import output
@@ -62,6 +63,11 @@ def export_(
             output.table(
                 ("operation", "before", "after"), done.graph.rows(), right=("before", "after")
             )
-        onnx = to in ("onnx", "optimised-onnx") and done.may
-        output.lines([*done.lines(), *(following("serve", path) if onnx else [])])
+        output.lines([*done.lines(), *(_after(to, path) if done.may else [])])
     return 0 if done.may else 1
+
+
+def _after(to: str, path: Path) -> list[tuple[str, str]]:
+    """What reads the file here; a format that only other programs read has nothing."""
+    readers = {"onnx": path, "optimised-onnx": path, "huggingface": f"hf:{path}"}
+    return following("serve", readers[to]) if to in readers else []

@@ -1,17 +1,22 @@
 """Groups of runs as tables: what each arm reaches, and how far the arms are apart."""
 
+import re
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cartograd.apps.answers import units
 from cartograd.apps.cli import output
+from cartograd.apps.cli.following import of_seeds, quoted
 
 if TYPE_CHECKING:
     from cartograd.apps.results.groups import ArmFigure, Group, GroupComparison, Versus
 
 SETTINGS = 12
 """Most differing settings that are printed."""
+
+SEEDED = re.compile(r".-seed\d+$")
+"""How the folder of a training is called that is one of several seeds."""
 
 
 def show(found: "GroupComparison", page: Path, /) -> None:
@@ -61,7 +66,8 @@ def repeated(
     more: Any = {"progress": [True], "said": output.note, **given}
     found = repeat(model, data, seeds=seeds, folder=folder, resume=resume, **more)
     if isinstance(found, Run):
-        base = str(found.folder).rpartition("-seed")[0]
+        assert found.folder is not None
+        base = quoted(_base(found.folder))
         output.note(
             f"stopped at step {found.steps}; go on with the same command and --folder {base} "
             "--resume"
@@ -88,8 +94,25 @@ def show_one(found: "GroupComparison", /) -> None:
             *[("over", line) for line in told(found.metrics[0].arms, [group.name])],
             ("seeds", ", ".join(map(str, group.seeds))),
             ("runs", f"{runs[0]} to {runs[-1].rpartition('-')[2]}"),
+            *of_seeds(_base(group.looks[0].folder), group.looks[0].folder, _others(group)),
         ]
     )
+
+
+def _base(run: Path) -> Path:
+    """What the folders of a training by several seeds begin with."""
+    return run.with_name(run.name.rpartition("-seed")[0])
+
+
+def _others(group: "Group") -> list[Path]:
+    """What the folders of other such trainings on the same data begin with, the newest last."""
+    from cartograd.apps.load.runs import Look, listed
+
+    first = group.looks[0]
+    near = [one for one in listed(first.folder.parent) if isinstance(one, Look)]
+    alike = [one for one in near if one.settings.get("data") == first.settings.get("data")]
+    bases = [_base(one.folder) for one in alike if SEEDED.search(one.folder.name)]
+    return [one for one in dict.fromkeys(bases) if one != _base(first.folder)]
 
 
 def interval_of(found: "GroupComparison", /) -> str:

@@ -1,10 +1,10 @@
 """`cartograd` alone: the last runs, what they came to and what to do next; or what to try first."""
 
 from pathlib import Path
-from shlex import join, quote
 from typing import Any
 
 from cartograd.apps.cli import output
+from cartograd.apps.cli.following import line, quoted
 from cartograd.core.language import said
 
 RUNS = Path("runs")
@@ -63,9 +63,7 @@ def _first() -> list[tuple[str, str]]:
     own = _own()
     if not own:
         return list(FIRST)
-    check, train = (
-        join(["cartograd", *words, *own]) for words in (("data", "check"), ("train", "--data"))
-    )
+    check, train = (line(*words, *own) for words in (("data", "check"), ("train", "--data")))
     return [
         (check, "what it holds, and what is the matter with it"),
         (train, "a model that is chosen for it, into runs/"),
@@ -95,7 +93,7 @@ def _own() -> tuple[str, ...]:
 def _next(rows: list[Any]) -> list[tuple[str, str]]:
     """Three commands for where the last run stands."""
     last = rows[-1]
-    run, state = quote(str(last.folder)), last.value("state")
+    run, state = quoted(last.folder), last.value("state")
     look = (f"cartograd runs show {run}", "its result, and where its time went")
     if state == "interrupted":
         return [(f"cartograd train {run} --resume", "go on where it was stopped"), look,
@@ -107,7 +105,7 @@ def _next(rows: list[Any]) -> list[tuple[str, str]]:
         (f"cartograd evaluate {run}", "all metrics with intervals, and a report"),
         (f"cartograd diagnose {run}", "what its curves say, and what to try"),
     ]
-    before = [quote(str(one.folder)) for one in rows[:-1] if one.result is not None]
+    before = [quoted(one.folder) for one in rows[:-1] if one.result is not None]
     if not before:
         return [*told, (f"cartograd serve {run}", "answers over HTTP")]
     return [*told, (f"cartograd runs compare {before[-1]} {run}", "what changed between the two")]

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 from cartograd.apps.cli import output
+from cartograd.apps.cli.following import following
 from cartograd.apps.cli.names import naming
 
 
@@ -34,5 +35,6 @@ def import_(
             ("model", model or ""),
             ("parameters", f"{made.about['parameters']:,}"),
             ("size", units.size(size)),
+            *following("serve", made.path),
         ]
     )

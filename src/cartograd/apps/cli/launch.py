@@ -17,6 +17,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from cartograd.apps.cli import output
+from cartograd.apps.cli.following import line
 from cartograd.core.at_work import scratch_folder
 from cartograd.core.interrupt import SIGNALS
 from cartograd.core.locks import FolderLock
@@ -149,7 +150,7 @@ def _way_on(folder: Path, number: int) -> str:
     run = Path(file.read_text(encoding="utf-8")) if file.exists() else None
     if run is None or not any((run / "checkpoints").glob("step-*")):
         return "no checkpoint was kept, so it has to begin anew"
-    return f"go on with: cartograd train {run} --resume --nproc {number}"
+    return f"go on with: {line('train', run, '--resume', '--nproc', number)}"
 
 
 def _show(errors: Path) -> None:

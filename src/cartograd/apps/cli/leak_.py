@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import Data, Device, File, Target, home
+from cartograd.apps.cli.following import of_model
 from cartograd.apps.cli.names import naming
 
 
@@ -71,7 +72,8 @@ def leak_(
             output.note(line)
         output.table(found.found.columns, found.rows())
         lines = [("attack", found.method), ("data", found.source)]
-        output.lines([*lines, *found.found.notes, ("picture", str(picture))])
+        after = of_model("audit", target, data=data) if one == methods[-1] else []
+        output.lines([*lines, *found.found.notes, ("picture", str(picture)), *after])
     if json:
         output.emit({"methods": said} if len(methods) > 1 else said[0])
     return 0

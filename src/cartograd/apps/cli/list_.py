@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from cartograd.apps.cli import output
+from cartograd.apps.cli.following import following
 from cartograd.apps.cli.names import naming
 from cartograd.core import concepts, packages, registry
 from cartograd.core.card import KINDS, Card
@@ -47,6 +48,8 @@ def list_(*names: Annotated[str, naming("name")], json: bool = False) -> None:
         ],
         right=("year", "proofs"),
     )
+    if cards:
+        output.lines(following("show", cards[0].kind, cards[0].name))
 
 
 def _chosen(name: str) -> list[Card]:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -14,6 +15,15 @@ from cartograd.core.language import each, named, said
 
 WIDTH = 160
 """Letters of a line where output goes to no terminal."""
+
+WORD = 20
+"""Letters of a word that no column is made narrower than."""
+
+_WORD = re.compile(r"[\u3000-\u9fff\uff00-\uffef]{1,4}|[^\s\u3000-\u9fff\uff00-\uffef]+")
+"""What stays together in a line; Chinese is broken between any two letters."""
+
+COMMAND = "cartograd "
+"""How a command to type begins, which is the same in every language."""
 
 
 def plain(value: Any) -> Any:
@@ -138,12 +148,45 @@ def _wrapped(columns: Sequence[str], rows: list[list[str]], right: Sequence[str]
     from rich.table import Table
     from rich.text import Text
 
+    screen = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
+    if sys.stdout.isatty() and _least(columns, rows) > screen.width:
+        return _stacked(columns, rows, screen)
     sheet = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         sheet.add_column(column, justify="right" if column in right else "left")
     for row in rows:
         sheet.add_row(*map(Text, row))
-    screen = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
+    return _drawn(screen, sheet)
+
+
+def _least(columns: Sequence[str], rows: list[list[str]]) -> int:
+    """Letters that a table takes whose words stay whole, but for very long ones."""
+    words = [_WORD.findall(" ".join(cells)) for cells in zip(columns, *rows, strict=False)]
+    widths = [min(max(map(columns_of, found), default=0), WORD) for found in words]
+    return sum(widths) + 3 * (len(widths) - 1) + 2
+
+
+def _stacked(columns: Sequence[str], rows: list[list[str]], screen: Any) -> str:
+    """A narrow screen's table: of each row the first cell, and the others below it with names."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    width = max(map(columns_of, columns[1:]), default=0)
+    parts, above = [], ""
+    for first, *rest in rows:
+        above = first or above
+        sheet = Table.grid(padding=(0, 2, 0, 0))
+        sheet.add_column(min_width=width)
+        sheet.add_column(overflow="fold")
+        for name, cell in zip(columns[1:], rest, strict=False):
+            if cell:
+                sheet.add_row(Text(f"  {name}"), Text(cell))
+        parts += [Text(above, style="bold"), sheet]
+    return _drawn(screen, Group(*parts))
+
+
+def _drawn(screen: Any, sheet: Any) -> str:
     with screen.capture() as drawn:
         screen.print(sheet)
     return "\n".join(line.rstrip() for line in drawn.get().split("\n")).strip("\n") + "\n"
@@ -168,7 +211,10 @@ def coloured(words: Sequence[str], values: Sequence[float], /) -> None:
 
 def lines(pairs: Iterable[tuple[str, str]], /) -> None:
     """Names and values under each other."""
-    told = [(said(name), said(value)) for name, value in pairs]
+    told = [(said(name), value if value.startswith(COMMAND) else said(value))
+            for name, value in pairs]  # fmt: skip
+    if not told:
+        return
     width = max(columns_of(name) for name, _ in told)
     for name, value in told:
         print(f"{padded(name, width)}  {value}")

@@ -18,6 +18,7 @@ from cartograd.apps.cli.common import (
     Somewhere,
     with_target,
 )
+from cartograd.apps.cli.following import following
 from cartograd.apps.cli.names import naming
 from cartograd.apps.cli.words import part_of
 
@@ -81,7 +82,8 @@ def replace_(
         output.emit(found.to_json() | {"report": page})
         return 0 if found.may else 1
     _print(found)
-    output.lines([*_lines(found), ("verdict", found.said), ("report", str(page))])
+    after = following("serve", b) if found.may and "://" not in b else []
+    output.lines([*_lines(found), ("verdict", found.said), ("report", str(page)), *after])
     return 0 if found.may else 1
 
 

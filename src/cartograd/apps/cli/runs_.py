@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 from cartograd.apps.answers import units
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import Data, File, Many, Part
+from cartograd.apps.cli.following import following, of_state
 from cartograd.apps.cli.names import naming
 from cartograd.core.errors import UsageError
 
@@ -49,6 +50,8 @@ def list_(
         ]})  # fmt: skip
         return
     output.table(run_table.HEAD, [one.cells() for one in found], right=("epochs", "time"))
+    if found:
+        output.lines(following("runs", "show", found[-1 if sort == "began" else 0].folder))
 
 
 @runs_.command
@@ -77,7 +80,10 @@ def tag(
     if json:
         output.emit({"folder": folder, "tags": kept})
     else:
-        output.lines([("run", run), ("tags", ", ".join(kept) or "none")])
+        asked = ["--filter", f"tag={kept[0]}"] if kept else []
+        root = [] if folder.parent == Path("runs") else [folder.parent]
+        after = following("runs", "list", *root, *asked)
+        output.lines([("run", run), ("tags", ", ".join(kept) or "none"), *after])
 
 
 @runs_.command
@@ -117,6 +123,7 @@ def show(run: Annotated[str, naming("run")], /, *, json: bool = False) -> None:
         lines += [("federated", sent_in_words(federated))] if federated else []
     output.lines([*lines, *told(found.speed)])
     _phases(found.speed)
+    output.lines(of_state(run, row.value("state"), measured=row.result is not None))
 
 
 @runs_.command
@@ -212,6 +219,7 @@ def _compare_two(
             *([("approximate", doubts)] if doubts else []),
             ("changes", f"{more}all is in the report"),
             ("report", str(page)),
+            *(following("replace", first, second) if comparison.metrics else []),
         ]
     )
 

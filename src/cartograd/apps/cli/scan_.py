@@ -4,6 +4,7 @@ from typing import Annotated
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import Data, Device, File, Folder, Target, data_of, home
+from cartograd.apps.cli.following import of_model
 from cartograd.apps.cli.names import naming
 
 
@@ -86,5 +87,6 @@ def scan_(
         lines += [("cut", f"{found.repair.cut} units")] if found.repair.cut else []
         lines.append(("bundle", str(found.repair.folder)))
     lines += [("picture", str(path))] if path else []
-    output.lines(lines)
+    asked = ("audit",) if found.repair is None else ("replace", found.repair.folder)
+    output.lines([*lines, *of_model(asked[0], target, *asked[1:])])
     return 0

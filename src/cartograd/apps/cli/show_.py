@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 from cartograd.apps.cli import output, shown
 from cartograd.apps.cli.common import Folder, writable
+from cartograd.apps.cli.following import following
 from cartograd.apps.cli.names import naming
 from cartograd.core import concepts, registry, source, vocabulary
 from cartograd.core.card import KINDS, Card
@@ -120,6 +121,8 @@ def _method(name: str, kind: str | None, out: Path | None, *, zh: bool, json: bo
         saturated = f"{', '.join(parts) or 'nowhere'} (of -8 to 8)"
         print()
         output.lines([("saturated", saturated), ("picture", str(out))])
+    places = {place.id for place in concepts.places()}
+    output.lines(following("learn", next((one for one in card.nodes if one in places), "next")))
 
 
 def _word(

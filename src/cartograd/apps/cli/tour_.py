@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import Device, Seed
+from cartograd.apps.cli.following import following
 from cartograd.apps.cli.names import naming
 
 
@@ -45,4 +46,4 @@ def tour_(
         output.emit(where | {"numbers": done.numbers, "seconds": done.seconds})
         return
     output.table(("what", "value", "remark"), [(x.name, x.value, x.remark) for x in done.rows])
-    output.lines([("report", str(done.report)), ("run", str(done.run))])
+    output.lines([("report", str(done.report)), ("run", str(done.run)), *following("learn")])

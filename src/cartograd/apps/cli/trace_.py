@@ -10,12 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import File
+from cartograd.apps.cli.following import following
 from cartograd.apps.cli.names import naming
 from cartograd.core.errors import UsageError
 from cartograd.core.language import said
 
 if TYPE_CHECKING:
     from cartograd.evidence.trace import Step
+
+PLACES = {
+    "notes": "autodiff", "descent": "optim/gd", "field": "cnn/receptive-field",
+    "filters": "cnn/classical-filters", "maps": "cnn/receptive-field", "gates": "rnn/lstm",
+    "alignment": "attention/bahdanau",
+}  # fmt: skip
+"""Where the map speaks of what each shows."""
 
 
 def trace_(
@@ -66,6 +74,7 @@ def trace_(
         output.table(sheet.columns, sheet.rows, right=sheet.right)
     if path is not None:
         output.say(f"picture  {path}")
+    output.lines(following("learn", PLACES[what]))
     return 0
 
 
@@ -83,6 +92,7 @@ def _notes(steps: "tuple[Step, ...]", json: bool) -> int:
                 print(f"    {said(word)}: {_shown(value)}  {state}")
         if step.remark:
             output.say(f"    {step.remark}")
+    output.lines(following("learn", PLACES["notes"]))
     return 1 if wrong else 0
 
 

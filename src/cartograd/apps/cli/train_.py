@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from cartograd.apps.cli import common, gates, output
-from cartograd.apps.cli.following import of_run
+from cartograd.apps.cli.following import following, line, of_run
 from cartograd.apps.cli.launch import MISTAKES, RunNoted, launch
 from cartograd.apps.cli.names import naming
 from cartograd.apps.load.options import told
@@ -185,8 +185,8 @@ def _show_run(done: Any, json: bool, beat: bool = False) -> int:
     if not leads():  # the first of several processes tells
         return 128 + signal.Signals[done.signal] if done.stopped == "interrupted" else 0
     if done.stopped == "interrupted":
-        several = f" --nproc {world_size()}" if MISTAKES in os.environ else ""
-        again = f"cartograd train {done.folder} --resume{several}"
+        several = ["--nproc", world_size()] if MISTAKES in os.environ else []
+        again = line("train", done.folder, "--resume", *several)
         output.note(f"stopped at step {done.steps}; the checkpoint is saved. Go on with: {again}")
         if json:
             output.emit({"folder": done.folder, "stopped": done.stopped, "resume": again})
@@ -242,4 +242,4 @@ def _after(folder: Path, signature: "Signature") -> list[tuple[str, str]]:
     """What comes next; of a language model, what it learned beside its weights, and forgot."""
     if signature.output.task != "next-token" or not (folder / "adapter").is_dir():
         return of_run("evaluate", folder, signature)
-    return [("compare", f"cartograd evaluate {folder} --against before --plain PAGES.jsonl")]
+    return following("evaluate", folder, "--against", "before")

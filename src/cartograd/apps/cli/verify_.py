@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import Data, Device, File, Part, Target, data_of, home
+from cartograd.apps.cli.following import of_model
 from cartograd.apps.cli.names import naming
 from cartograd.apps.cli.words import part_of
 
@@ -63,8 +64,9 @@ def verify_(
         if given := [f"--{name}" for name, value in flags.items() if value is not None]:
             raise UsageError(f"{given[0]} means nothing beside a property file; leave one out")
         return _property(
-            bundle, property, minutes, out or home(bundle) / "counterexample.txt", json
-        )
+            bundle, property, minutes, out or home(bundle) / "counterexample.txt", json,
+            of_model("audit", target),
+        )  # fmt: skip
     read, source, part = _read(bundle, data, part)
     where = {"target": target, "data": source, "part": part}
     told: dict[str, Any] = {
@@ -100,7 +102,9 @@ def _read(bundle: Any, data: str | None, part: str | None) -> tuple[Any, str, st
     return read, source, part
 
 
-def _property(bundle: Any, path: Path, minutes: float, out: Path, json: bool) -> int:
+def _property(
+    bundle: Any, path: Path, minutes: float, out: Path, json: bool, after: list[tuple[str, str]]
+) -> int:
     from cartograd.apps.verbs.prove import prove
 
     found = prove(bundle, path, minutes=minutes)
@@ -111,7 +115,7 @@ def _property(bundle: Any, path: Path, minutes: float, out: Path, json: bool) ->
         return code
     for line in found.notes:
         output.note(line)
-    output.lines(found.rows() + ([("counterexample", str(written))] if written else []))
+    output.lines([*found.rows(), *([("counterexample", str(written))] if written else []), *after])
     return code
 
 
@@ -132,7 +136,7 @@ def _accuracy(
     output.table(found.columns, found.rows())
     lines = [("examples", f"{found.examples} ({where['data']}, {where['part']}); shares with their "
               "95 % interval" + (f", eps by {found.norm}" if found.norm else ""))]  # fmt: skip
-    output.lines([*lines, ("page", str(path))])
+    output.lines([*lines, ("page", str(path)), *of_model("audit", where["target"])])
     return 0
 
 
@@ -150,5 +154,6 @@ def _ranges(
     if found.changed:
         output.table(("answer", *found.names), found.cells())
     about = f"{found.examples} ({where['data']}, {where['part']})"
-    output.lines([("ranges", ", ".join(found.ranges)), ("examples", about)])
+    after = of_model("audit", where["target"])
+    output.lines([("ranges", ", ".join(found.ranges)), ("examples", about), *after])
     return 0

@@ -12,7 +12,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from cartograd.apps.load.likely import TARGETS, last_of
+from cartograd.apps.load.likely import LINES, TARGETS, are_chats, last_of
 from cartograd.core.errors import UsageError
 from cartograd.data.decode import dates, images, sounds, text_files
 from cartograd.data.decode.columns import among, is_numeric
@@ -62,12 +62,6 @@ NEAR = {
 FIRST, FEWEST = 30, 5
 """Lines of a text that say whether it is a table, and rows that one has at least."""
 
-CHATS = ("messages", "conversations")
-"""Keys under which a line of JSON holds a chat."""
-
-INSTRUCTED = ({"instruction", "output"}, {"prompt", "completion"})
-"""Keys of a line of JSON that is an instruction and what follows it."""
-
 
 def source_of(path: Path, /) -> str:
     """The source that reads a file or a folder.
@@ -81,7 +75,7 @@ def source_of(path: Path, /) -> str:
 def _of_file(path: Path) -> str:
     ending = path.suffix.lower()
     name = next((name for name, endings in SOURCES if ending in endings), None)
-    if ending in (".jsonl", ".ndjson") and _are_chats(path):
+    if ending in LINES and _are_chats(path):
         return "chats"
     if name == "text" and _is_table(path):
         return "csv"
@@ -142,14 +136,9 @@ def _are_chats(path: Path) -> bool:
     with path.open("rb") as file:
         first = file.readline(PEEK)
     try:
-        line = json.loads(first)
+        return are_chats(json.loads(first))
     except (ValueError, RecursionError):  # whoever reads the table says what is wrong
         return False
-    if not isinstance(line, dict):
-        return False
-    return any(isinstance(line.get(key), list) for key in CHATS) or any(
-        line.keys() >= keys for keys in INSTRUCTED
-    )
 
 
 def _of_json(path: Path) -> str:

@@ -21,6 +21,7 @@ class MoreTexts:
             among the unchanged.
         shared: what part of the words of new texts stands in their originals.
         examples: originals and what became of them.
+        target: the column of their labels.
     """
 
     path: Path
@@ -33,6 +34,7 @@ class MoreTexts:
     cut: int
     shared: float
     examples: tuple[tuple[str, str], ...]
+    target: str
 
     def to_json(self) -> dict[str, Any]:
         """All of it."""

@@ -101,7 +101,7 @@ def augment(
     return MoreTexts(
         path, str(spec), len(texts), copies, told["kept"], told["unchanged"], told["copies"],
         sum(one.cut for one in extra), _shared(texts, kept),
-        tuple((texts[i], text) for i, text in kept[:3]),
+        tuple((texts[i], text) for i, text in kept[:3]), made.signature.output.name,
     )  # fmt: skip
 
 
