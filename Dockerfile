@@ -16,7 +16,7 @@ COPY --from=wheels /wheels /wheels
 RUN pip install --no-cache-dir --extra-index-url https://download.pytorch.org/whl/cpu /wheels/cartograd-*.whl \
     && rm -rf /wheels \
     && useradd --create-home --uid 10001 cartograd
-USER cartograd
+USER 10001
 WORKDIR /work
 ENV OMP_NUM_THREADS=1
 EXPOSE 8000

@@ -81,6 +81,7 @@ house: .venv/tested  ## the rules of the house, and what the README shows (minut
 	$(PYTEST) -q tests/house
 
 acceptance: .venv/tested  ## train on real data against the stated thresholds (hours)
+	$(BIN)/python -m tools.trial --publish
 	$(BIN)/python -m acceptance
 	CARTOGRAD_ALL_EXPORTS=1 $(ALONE) -q -m compile tests/conformance/test_models.py
 

@@ -1,8 +1,6 @@
-"""Build the wheels, and try them where there is nothing else: no compiler, no git, no apt.
+"""Build the wheels `cartograd` and `cartograd-runtime`.
 
-    python -m tools.wheel FOLDER           cartograd and cartograd-runtime, into FOLDER
-    python -m tools.wheel FOLDER --try     and each in an environment of its own: how large it is,
-                                           and whether it does what it is for (minutes)
+    python -m tools.wheel FOLDER        into FOLDER; `python -m tools.trial` tries them
 
 Both are pure Python, of the same tree. `cartograd-runtime` holds the files that `cartograd-runtime
 predict` and `serve` import, and depends on no torch; it stands instead of `cartograd`, not beside
@@ -26,12 +24,9 @@ WHOLE = ("core",)
 """Rooms that are in the runtime with all files, as some are found by their names."""
 STARTS = (
     "apps.runtime.__main__", "apps.runtime.command", "apps.runtime.app", "apps.answers.classify",
-    "apps.answers.regress",
+    "apps.answers.regress", "data.text.plain_tokens",
 )  # fmt: skip
 """What the runtime's commands import."""
-LARGEST = 150
-"""Megabytes (of 10^6 bytes) that the runtime may take with all that it depends on."""
-
 LOADED = """
 import importlib, json, sys
 sys.modules["torch"] = None
@@ -102,38 +97,13 @@ def _built(folder: Path, files: list[Path], described: str) -> Path:
         return Path(shutil.move(wheel, folder / wheel.name))
 
 
-def tried(wheel: Path, extra: str, commands: list[list[str]]) -> None:
-    """Install a wheel in an empty environment, tell its size, and run commands with it alone."""
-    with tempfile.TemporaryDirectory() as name:
-        home = Path(name)
-        subprocess.run(
-            [sys.executable, "-m", "venv", "--without-pip", str(home / "env")], check=True
-        )
-        python = home / "env/bin/python"
-        pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q"]
-        subprocess.run([*pip, "--no-compile", f"{wheel}{extra}"], check=True)
-        size = sum(p.stat().st_size for p in (home / "env/lib").rglob("*") if p.is_file())
-        print(f"{wheel.name}{extra}: {size / 1e6:.0f} MB with all that it depends on")
-        for command in commands:
-            done = subprocess.run(
-                [str(home / "env/bin" / command[0]), *command[1:]], cwd=home,
-                env={"HOME": str(home), "PATH": str(home / "env/bin"), "LANG": "C.UTF-8"},
-                capture_output=True, text=True,
-            )  # fmt: skip
-            print(f"  {' '.join(command)}: {'well' if not done.returncode else done.stderr[-400:]}")
-
-
 def main(words: list[str]) -> int:
-    """Build, and try what was built if that is asked for."""
-    if not words or words[1:] not in ([], ["--try"]):
+    """Build both."""
+    if len(words) != 1 or words[0].startswith("-"):
         print(__doc__)
         return 2
-    whole, slim = build(Path(words[0]))
-    print(f"{whole} {whole.stat().st_size / 1e6:.1f} MB\n{slim} {slim.stat().st_size / 1e6:.1f} MB")
-    if words[1:]:
-        tried(slim, "[text]", [["cartograd-runtime", "--version"]])
-        tried(slim, "", [["cartograd-runtime", "--version"]])
-        tried(whole, "", [["cartograd", "--help"], ["cartograd", "list"], ["cartograd", "tour"]])
+    for wheel in build(Path(words[0])):
+        print(f"{wheel} {wheel.stat().st_size / 1e6:.1f} MB")
     return 0
 
 

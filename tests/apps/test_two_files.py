@@ -307,8 +307,9 @@ def test_installed_packages_offer_theirs(toys, monkeypatch):
 def test_other_processes_are_told(usable, monkeypatch):
     from cartograd.apps.cli import imports
     from cartograd.apps.verbs import ray, train
+    from cartograd.core import screen
 
-    rest, names = imports.taken(
+    rest, names = screen.taken(
         ["train", "toy-model", "--import", "toybox", "--nproc", "2"], imports.FLAG, "toybox"
     )
     assert (rest, names) == (["train", "toy-model", "--nproc", "2"], ["toybox"])

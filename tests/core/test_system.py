@@ -1,19 +1,26 @@
 """The rules of Windows and macOS, as far as another system can keep them."""
 
+import errno
 import io
+import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
+from cartograd.apps import cli
 from cartograd.apps.cli import output
-from cartograd.core import locks, memory, system
+from cartograd.core import locks, memory, screen, system
 from cartograd.core.errors import UsageError
 from cartograd.core.files import write_file, write_folder
 from cartograd.core.locks import FolderLock, abandoned
+from cartograd.engine.logging.run_folder import RunFolder
 
 ROOT = Path(__file__).parents[2]
 
@@ -75,6 +82,107 @@ def test_without_locks_nothing_counts_as_left_behind(windows, tmp_path):
     assert not abandoned(write_file(tmp_path / "a", "x"))
     with pytest.raises(OSError, match="no locks"):
         locks._lock(0)
+
+
+def test_two_write_one_run_folder_in_turn_by_the_rules_of_windows(windows, tmp_path, monkeypatch):
+    """A file says who writes; there none that is open can be removed."""
+    removed, held = os.unlink, {}
+
+    def unlink(path, **named):
+        if str(path) in held and os.path.exists(f"/proc/self/fd/{held[str(path)]}"):
+            raise PermissionError(13, "The process cannot access the file", str(path))
+        removed(path, **named)
+
+    monkeypatch.setattr(os, "unlink", unlink)
+    first = RunFolder(tmp_path / "run")
+    mark = tmp_path / ".run.cartograd-lock"
+    held[str(mark)] = first._lock._mark.handle
+    assert mark.read_text().split()[0] == str(os.getpid())
+    with pytest.raises(UsageError, match=rf"another run is writing .*run \(process {os.getpid()}"):
+        RunFolder(tmp_path / "run")
+    first.close()
+    assert not mark.exists()
+    mark.write_text("999999 elsewhere\n")  # its writer has ended: nothing has it open
+    with pytest.warns(UserWarning, match="process 999999 on elsewhere was writing .* taken over"):
+        RunFolder(tmp_path / "run").close()
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(("number", "host", "ended"), [
+    (os.getpid(), socket.gethostname(), False), (2**22 + 1, socket.gethostname(), True),
+    (2**22 + 1, "elsewhere", False), ("", "", False),
+])  # fmt: skip
+def test_without_locks_of_the_file_system_a_process_is_asked_for(
+    number, host, ended, tmp_path, monkeypatch
+):
+    def none(handle, how):
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(locks.system, "fcntl", SimpleNamespace(flock=none, LOCK_EX=2, LOCK_NB=4))
+    (tmp_path / "run").mkdir()
+    mark = write_file(tmp_path / ".run.cartograd-lock", f"{number} {host}\n")
+    if ended:
+        with pytest.warns(UserWarning, match="has ended; its lock is taken over"):
+            FolderLock(tmp_path / "run", marked=True).close()
+        assert not mark.exists()
+    else:
+        with pytest.raises(UsageError, match=r"another run is writing .* remove .*lock"):
+            FolderLock(tmp_path / "run", marked=True)
+        assert mark.exists()
+    FolderLock(tmp_path / "run").close()  # none is asked for
+
+
+def test_labels_that_would_be_one_folder_are_refused(tmp_path, monkeypatch):
+    import cartograd
+    from cartograd.data.dataset.write_images import write_pictures
+
+    data = cartograd.tensors(
+        np.zeros((20, 1, 2, 2), np.float32), np.arange(20) % 2, labels=("cat", "Cat")
+    )
+    monkeypatch.setattr(system, "FOLDED", True)
+    with pytest.raises(UsageError, match=r"the labels 'cat' and 'Cat', whose folders .* one name"):
+        write_pictures(data, tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("number", "file", "windows_", "gone"), [
+    (errno.EPIPE, None, False, True), (errno.EINVAL, None, True, True),
+    (errno.EINVAL, None, False, False), (errno.EINVAL, "a:b", True, False),
+    (errno.ENOSPC, None, True, False),
+])  # fmt: skip
+def test_a_reader_that_has_gone_is_known(number, file, windows_, gone, monkeypatch):
+    monkeypatch.setattr(system, "WINDOWS", windows_)
+    assert system.unread(OSError(number, "said", file)) is gone
+    assert not system.unread(None)
+
+
+def test_a_command_ends_well_where_nobody_reads_it_on_windows(monkeypatch):
+    heard = []
+    monkeypatch.setattr(system, "WINDOWS", True)
+    monkeypatch.setattr(cli, "unheard", lambda: heard.append(True))
+    monkeypatch.setattr(cli, "_called", lambda _: raised(OSError(errno.EINVAL, "Invalid argument")))
+    assert cli.main(["list"]) == 0
+    assert heard == [True]
+
+
+def raised(error):
+    raise error
+
+
+@pytest.mark.parametrize("coding", ["cp1252", "cp936"])
+def test_letters_that_a_screen_lacks_stop_nothing(coding, monkeypatch):
+    screens = {
+        name: io.TextIOWrapper(io.BytesIO(), encoding=coding) for name in ("stdout", "stderr")
+    }
+    for name, one in screens.items():
+        monkeypatch.setattr(sys, name, one)
+    assert screen.spoken(["list"])[1] == ("en" if coding == "cp1252" else "auto")
+    output.emit({"label": "é 🦊", "n": float("nan")})
+    output.say("fox 🦊")
+    sys.stdout.seek(0)
+    first, second = sys.stdout.read().splitlines()
+    assert json.loads(first) == {"label": "é 🦊", "n": None}
+    assert second == "fox ?"
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from cartograd.core.locks import FolderLock, abandoned
+from cartograd.core.paths import temporary
 
 MARK = "cartograd-"
 """In the name of what is not whole yet."""
@@ -49,6 +50,10 @@ def working_folder(path: Path, /) -> Iterator[tuple[Path, FolderLock]]:
 
 @contextmanager
 def scratch_folder() -> Iterator[tuple[Path, FolderLock]]:
-    """A folder and its lock, in the system's place for what is not kept."""
-    with working_folder(Path(tempfile.gettempdir()) / "scratch") as made:
+    """A folder and its lock, in the system's place for what is not kept.
+
+    Raises:
+        UsageError: there is none that can be written.
+    """
+    with working_folder(temporary() / "scratch") as made:
         yield made

@@ -2,6 +2,7 @@
 
 import os
 import re
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -46,9 +47,29 @@ def is_there(path: str | Path, /) -> bool:
         return False
 
 
+def expanded(word: str | Path, /) -> Path:
+    """A path with the home that `~` stands for; as it is where there is no such user."""
+    return Path(os.path.expanduser(word))
+
+
+def temporary() -> Path:
+    """The system's place for what is not kept.
+
+    Raises:
+        UsageError: there is none that can be written.
+    """
+    try:
+        return Path(tempfile.gettempdir())
+    except OSError as error:
+        raise UsageError(
+            f"no folder for temporary files can be written ({error.strerror or error}); "
+            "make room, or name one with TMPDIR"
+        ) from error
+
+
 def no_such_path(word: str, /, *, hint: str = "") -> UsageError:
     """The error for a path that is not there, with the nearest name beside it."""
-    path = Path(word).expanduser()
+    path = expanded(word)
     folder = path.parent
     there = sorted(one.name for one in folder.iterdir()) if folder.is_dir() else []
     near = nearest(path.name, there, alike=0.7)
@@ -78,7 +99,7 @@ def texts(sources: Iterable[str], /) -> list[Path | str]:
     """
     given: list[Path | str] = []
     for source in sources:
-        path = Path(os.path.expanduser(source))
+        path = expanded(source)
         there = len(source) < LONGEST and os.path.exists(path)
         if not there and looks_like_path(source):
             hint = "; a text that is spelt so goes through standard input (-)"

@@ -1,14 +1,16 @@
-"""What the systems differ in: locks, signals, and what files and folders may be called.
+"""What the systems differ in: locks, signals, pipes, and what files and folders may be called.
 
 Windows has no `fcntl`, opens no folders, moves no open files, and sends few signals; there what
 is asked for is done by the means that it has, or left out where it only guards against accidents.
 """
 
+import errno
 import os
 import re
 import signal
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -21,6 +23,9 @@ with suppress(ImportError):  # on Windows
 
 WINDOWS = os.name == "nt"
 """Whether its rules hold for files and folders."""
+
+FOLDED = WINDOWS or sys.platform == "darwin"
+"""Whether two names that differ in capitals alone are usually those of one file."""
 
 SAVE = signal.Signals.__members__.get("SIGUSR1")
 """The signal that asks a run to save and go on, where there is one."""
@@ -52,6 +57,46 @@ def named(word: str, /, *, windows: bool | None = None) -> str:
         word = word.rstrip(". ") + "-"
     reserved = _RESERVED.match(word)
     return word if reserved is None else f"{reserved[1]}-{word[len(reserved[1]) :]}"
+
+
+def twice(words: Iterable[str], /, *, folded: bool | None = None) -> tuple[str, str] | None:
+    """Two words that would name one file or folder; None where there are none.
+
+    Args:
+        words: each is there once.
+        folded: whether capitals make no difference; as on this system if left out.
+
+    >>> twice(["a", "b", "A"], folded=True), twice(["a", "A"], folded=False), twice(["a/b", "a-b"])
+    (('a', 'A'), None, ('a/b', 'a-b'))
+    """
+    seen: dict[str, str] = {}
+    for word in words:
+        name = named(word)
+        name = name.casefold() if (FOLDED if folded is None else folded) else name
+        if name in seen:
+            return seen[name], word
+        seen[name] = word
+    return None
+
+
+def unread(error: BaseException | None, /) -> bool:
+    """Whether an error says that nobody reads our output any more (`| head`).
+
+    Windows says only that an argument is invalid; of an error about a file it names the file.
+    """
+    if isinstance(error, BrokenPipeError):
+        return True
+    return (
+        WINDOWS
+        and isinstance(error, OSError)
+        and error.errno == errno.EINVAL
+        and error.filename is None
+    )
+
+
+def unheard() -> None:
+    """What is still said on standard output goes nowhere, as nobody reads it any more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def keep(path: Path, /) -> None:

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from cartograd.apps.cli import imports
 from cartograd.apps.report.spoken import spoken
+from cartograd.core import screen
 from cartograd.core.language import speaking
 
 
@@ -62,8 +62,8 @@ def test_where_chinese_cannot_be_shown_it_is_english(monkeypatch, capsys):
     plain = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="strict")
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", plain)
-        assert imports.spoken(["list", "--lang", "zh"]) == (["list"], "en")
-        assert imports.spoken(["list"]) == (["list"], "en")
+        assert screen.spoken(["list", "--lang", "zh"]) == (["list"], "en")
+        assert screen.spoken(["list"]) == (["list"], "en")
         print("卷积")  # what is Chinese in itself
     plain.flush()
     assert plain.buffer.getvalue() == b"??\n"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from base64 import b64encode
@@ -18,6 +19,7 @@ from starlette.testclient import TestClient
 import cartograd
 from cartograd.apps.server.app import application
 from cartograd.apps.server.load import load as served
+from cartograd.core.language import said, speaking
 
 pytestmark = pytest.mark.compile
 
@@ -28,7 +30,7 @@ SLIM = """
 import json, sys
 from pathlib import Path
 
-sys.modules["torch"] = None
+sys.modules["torch"] = sys.modules["tokenizers"] = None
 from safetensors.numpy import load_file
 from starlette.testclient import TestClient
 
@@ -51,6 +53,14 @@ for name, given in json.loads(sys.argv[1]).items():
 heavy = {"torch", "scipy", "sklearn", "matplotlib", "rich", "cyclopts", "onnx"}
 told["loaded"] = sorted(heavy & {one.partition(".")[0] for one, m in sys.modules.items() if m})
 print(json.dumps(told))
+"""
+
+
+COMMAND = """
+import sys
+sys.modules["torch"] = sys.modules["tokenizers"] = None
+from cartograd.apps.runtime.__main__ import main
+sys.exit(main())
 """
 
 
@@ -169,15 +179,54 @@ def test_the_server_sends_the_same(both, kind):
     }
 
 
-def refused(*words):
-    done = subprocess.run(
-        [sys.executable, "-m", "cartograd.apps.runtime", *map(str, words)],
-        capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+def command(*words, **variables):
+    """The runtime's command in a process that finds neither torch nor tokenizers."""
+    return subprocess.run(
+        [sys.executable, "-c", COMMAND, *map(str, words)], capture_output=True, encoding="utf-8",
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src"), "PYTHONUTF8": "1"} | variables,
     )  # fmt: skip
-    assert done.returncode == 2
+
+
+def refused(*words, **variables):
+    done = command(*words, **variables)
+    assert done.returncode == 2, done.stderr
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     return line
+
+
+def test_help_and_mistakes_are_in_the_readers_language(both):
+    told = command("predict", "--help", LANG="zh_CN.UTF-8", LC_ALL="").stdout
+    assert "用法：" in told
+    assert "列出多少个标签" in told
+    assert "show" not in told
+    english, chinese = (refused("check", "nowhere.onnx", "--lang", one) for one in ("en", "zh"))
+    assert english == "cartograd-runtime: nowhere.onnx does not exist; expected an ONNX file"
+    with speaking("zh"):
+        assert chinese == f"cartograd-runtime: {said(english.partition(': ')[2])}" != english
+    assert "缺少这些参数：sources" in refused("predict", "a.onnx", "--lang=zh")
+    assert "unknown language 'fr'" in refused("--lang", "fr", "check", "a.onnx")
+
+
+def test_a_screen_without_the_letters_of_an_answer_gets_them_by_numbers(both):
+    made = both.asked["text"]["model"]
+    plain = command("predict", made, "电影", PYTHONIOENCODING="cp1252", PYTHONUTF8="0")
+    assert plain.returncode == 0, plain.stderr
+    assert json.loads(plain.stdout) == json.loads(command("predict", made, "电影").stdout)
+
+
+def test_the_images_question_after_health_is_answered_while_it_serves(both):
+    text = (ROOT / "Dockerfile.runtime").read_text()
+    asks = json.loads(re.findall(r"HEALTHCHECK[^\[]*(\[.*\])", text)[0])
+    words = [sys.executable, "-c", COMMAND, "serve", both.asked["table"]["model"], "--port", "0"]
+    env = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=env) as run:
+        port = re.findall(r":(\d+)/predict", run.stdout.readline())[0]
+        health = [sys.executable, *(one.replace("8000", port) for one in asks[1:])]
+        assert subprocess.run(health).returncode == 0
+        run.terminate()
+    assert run.returncode == 0
+    assert subprocess.run(health, stderr=subprocess.DEVNULL).returncode == 1
 
 
 def test_a_file_with_other_answers_than_it_gave_is_refused(both, tmp_path):

@@ -23,7 +23,7 @@ from typing import Any
 
 from cartograd.apps.audit.figure import Figure
 from cartograd.core.errors import UsageError, unknown
-from cartograd.core.paths import no_such_path
+from cartograd.core.paths import expanded, no_such_path
 
 FORM = re.compile(r"\s*(low|high|)\s*(>=|<=|>|<)\s*(\S+)\s*")
 
@@ -92,7 +92,7 @@ def read_rules(given: str | Path | Mapping[str, Any], names: Collection[str], /)
     """
     if isinstance(given, Mapping):
         return parsed(given, names)
-    path = Path(given).expanduser()
+    path = expanded(given)
     if path.is_dir():
         raise UsageError(f"{path} is a folder; expected a TOML file of rules")
     if not path.is_file():

@@ -11,6 +11,7 @@ from cartograd.apps.load.located import located, taken
 from cartograd.apps.load.recognised import TargetlessError
 from cartograd.apps.results.data_card import DataFinding
 from cartograd.core.errors import UsageError
+from cartograd.core.paths import expanded
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.data.dataset.listing import listed, unsorted
@@ -98,7 +99,7 @@ def _stopped(spec: Spec, error: str) -> tuple[DataFinding, dict[str, Any]]:
 
 def _broken(spec: Spec) -> list[tuple[str, str]]:
     """The files of a folder that cannot be read, each with why."""
-    root = Path(str(spec.subject)).expanduser()
+    root = expanded(str(spec.subject))
     if spec.name not in FILES or not root.is_dir():
         return []
     suffixes, look = FILES[spec.name]

@@ -21,9 +21,11 @@ from cartograd import __version__
 from cartograd.apps.cli import common, imports, names, output, shells
 from cartograd.apps.cli.help_text import Translated, paragraphs
 from cartograd.apps.cli.launch import MISTAKES
+from cartograd.core import screen
 from cartograd.core.errors import UsageError
 from cartograd.core.interrupt import Stopped, stoppable
 from cartograd.core.language import chinese, said, speaking
+from cartograd.core.system import unheard, unread
 
 COMMANDS = {
     "A model's life": (
@@ -77,11 +79,11 @@ def main(tokens: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if tokens is None else tokens)
     common.words[:] = words
     try:
-        rest, lang = imports.spoken(words)
+        rest, lang = screen.spoken(words)
         with speaking(lang):
             return _run(words, rest)
     except UsageError as error:  # it is no language
-        with speaking(imports.shown("auto")):
+        with speaking(screen.shown("auto")):
             _mistake(error, words)
         return 2
 
@@ -93,10 +95,10 @@ def _run(words: Sequence[str], rest: list[str]) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         _check_empty(words)
-        rest, packages = imports.taken(rest, imports.FLAG, "my_package.methods")
+        rest, packages = screen.taken(rest, imports.FLAG, "my_package.methods")
         models: list[str] = []
         if rest[:1] != ["tour"]:  # it names a model of the map by this flag
-            rest, models = imports.taken(rest, imports.MODEL, "my_package.nets:make")
+            rest, models = screen.taken(rest, imports.MODEL, "my_package.nets:make")
         if len(models) > 1:
             raise UsageError(f"{imports.MODEL} is given twice; name one model")
         with (
@@ -113,19 +115,13 @@ def _run(words: Sequence[str], rest: list[str]) -> int:
     except KeyboardInterrupt as error:
         output.note("stopped")
         return error.code if isinstance(error, Stopped) else 130
-    except BrokenPipeError:
-        return _unread()
-    except SystemExit as error:
-        if isinstance(error.__context__, BrokenPipeError):  # rich, which draws the help, ends so
-            return _unread()
-        raise
+    except (OSError, SystemExit) as error:
+        # Rich, which draws the help, ends the process where nobody reads it.
+        if not unread(error.__context__ if isinstance(error, SystemExit) else error):
+            raise
+        unheard()
+        return 0
     return code if isinstance(code, int) else 0
-
-
-def _unread() -> int:
-    """The exit code where the reader of our output (`| head`) has gone."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
 
 
 def _called(words: Sequence[str]) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 from cartograd.core import registry, source
 from cartograd.core.card import KINDS, MEASURED, Card
 from cartograd.core.errors import UsageError
+from cartograd.core.paths import expanded
 from cartograd.core.spec import Spec
 
 Offer = tuple[str, str]
@@ -134,7 +135,7 @@ def _runs() -> Iterator[Offer]:
 
 def _files(typed: str) -> Iterator[Offer]:
     """Files and folders that begin so."""
-    place = Path(typed or ".").expanduser()
+    place = expanded(typed or ".")
     folder = place if typed.endswith("/") or not typed else place.parent
     begun = typed[: len(typed) - len(typed.rpartition("/")[2])]
     try:

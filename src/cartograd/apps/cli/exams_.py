@@ -9,6 +9,7 @@ from cartograd.apps.cli.before_after_ import check_alone
 from cartograd.apps.cli.following import following
 from cartograd.apps.load.endpoint import is_endpoint
 from cartograd.core.errors import UsageError, unknown
+from cartograd.core.screen import plain
 
 if TYPE_CHECKING:
     from cartograd.apps.exams.results import Result
@@ -168,4 +169,4 @@ def _lines(found: Sequence["Result"]) -> str:
         for one in found
         for answer in one.answers
     ]
-    return "".join(json.dumps(output.plain(row), ensure_ascii=False) + "\n" for row in rows)
+    return "".join(json.dumps(plain(row), ensure_ascii=False) + "\n" for row in rows)

@@ -95,7 +95,7 @@ def _mark(section: str) -> bool:
     try:
         _file().parent.mkdir(parents=True, exist_ok=True)
         _file().write_text(section, encoding="utf-8")
-    except OSError:
+    except (OSError, ValueError):
         return False
     return True
 

@@ -1,7 +1,5 @@
 """What commands print: tables and text for people, one JSON object for programs."""
 
-import json
-import math
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +10,7 @@ from unicodedata import east_asian_width
 
 from cartograd.core.errors import UsageError
 from cartograd.core.language import each, named, said
+from cartograd.core.screen import as_json
 
 WIDTH = 160
 """Letters of a line where output goes to no terminal."""
@@ -26,22 +25,9 @@ COMMAND = "cartograd "
 """How a command to type begins, which is the same in every language."""
 
 
-def plain(value: Any) -> Any:
-    """A value as strict JSON types: paths become text, NaN and infinity become null."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    return str(value)
-
-
 def emit(value: Any) -> None:
-    """One JSON value on stdout."""
-    print(json.dumps(plain(value), ensure_ascii=False, allow_nan=False))
+    """One JSON value on stdout; letters that it does not have are spelt as JSON can."""
+    print(as_json(value))
 
 
 def note(text: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from cartograd.apps.load.located import located, taken
 from cartograd.apps.load.source import dataset
 from cartograd.core.errors import UsageError
+from cartograd.core.paths import expanded
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.data.dataset.listing import listed, unsorted
@@ -63,7 +64,7 @@ def _brought(spec: Spec) -> dict[str, Any]:
     """What a source of files has to be told where these are unlike each other, or large."""
     if spec.subject is None:
         return {}
-    root = Path(spec.subject).expanduser()
+    root = expanded(spec.subject)
     if spec.name == "folder" and "size" not in spec.args and root.is_dir():
         return _size(root)
     if spec.name == "wav" and root.is_dir():

@@ -10,7 +10,7 @@ from typing import Any
 from cartograd.core import known, registry, source, user_code
 from cartograd.core.card import MEASURED
 from cartograd.core.errors import UsageError, nearest, unknown
-from cartograd.core.paths import is_there, looks_like_path, no_such_path
+from cartograd.core.paths import expanded, is_there, looks_like_path, no_such_path
 from cartograd.core.spec import Spec
 from cartograd.engine.files.found import found
 from cartograd.engine.logging.run_folder import is_run
@@ -135,7 +135,7 @@ def placed(text: str | Path, /) -> Spec | tuple[Path, str]:
             return Spec.parse(text)
     if not place.strip():
         raise UsageError("the data's path is empty; expected a file, a folder or a source")
-    path = Path(place.strip()).expanduser()
+    path = expanded(place.strip())
     if is_there(path):
         return path, comma + rest
     if isinstance(text, Path) or looks_like_path(place) or _like_no_name(place):
@@ -212,7 +212,7 @@ def check_sampler(word: str | Spec, /) -> None:
 def _after_a_colon(text: str | Path) -> str:
     """How settings of a path are written, where what stands before a colon is there."""
     before, _, rest = str(text).partition(":")
-    if not rest or not is_there(Path(before.strip()).expanduser()):
+    if not rest or not is_there(expanded(before.strip())):
         return ""
     return f"; settings of a path follow a comma: {before.strip()},{rest}"
 

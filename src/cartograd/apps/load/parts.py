@@ -13,6 +13,7 @@ from cartograd.apps.load.located import located
 from cartograd.apps.load.source import Data
 from cartograd.apps.load.target import Target
 from cartograd.core.errors import UsageError
+from cartograd.core.paths import expanded
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.listing import SPLITS
 from cartograd.engine.files.bundle import Bundle
@@ -109,7 +110,7 @@ def _subject(spec: Any) -> str | None:
 
 def _place(spec: Spec) -> Path | None:
     """The file or folder that a source reads; None of data that is known by its name."""
-    path = Path(spec.subject or "").expanduser()
+    path = expanded(spec.subject or "")
     return path.resolve() if spec.subject and path.exists() else None
 
 

@@ -224,7 +224,7 @@ def _state(folder: Path, events: list[dict[str, Any]]) -> tuple[str, str]:
     if last["event"] in ENDS:
         return last["event"], _failure(last)
     try:
-        FolderLock(folder).close()
+        FolderLock(folder, marked=True).close()
     except UsageError:
         return "running", ""
     except OSError:

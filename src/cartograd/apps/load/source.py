@@ -23,6 +23,7 @@ from cartograd.apps.load.named import check_source
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.memory import affordable
+from cartograd.core.paths import expanded
 from cartograd.core.ports import Signature
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset, Examples, Split
@@ -91,7 +92,7 @@ def _read(spec: Any, args: Mapping[str, Any]) -> Dataset:
         )
     given, spec = spec, located(spec, **args)
     if spec.subject is not None and spec.subject.startswith("~"):
-        spec = Spec(spec.name, spec.args, str(Path(spec.subject).expanduser()))
+        spec = Spec(spec.name, spec.args, str(expanded(spec.subject)))
     check_source(spec)
     with affordable(str(spec)[:100]):
         made = build(spec, kind="data", **args)()

@@ -20,6 +20,7 @@ from cartograd.apps.replace.form import Form
 from cartograd.apps.replace.forms.signed_form import comparable
 from cartograd.core import registry
 from cartograd.core.errors import UsageError
+from cartograd.core.paths import expanded
 from cartograd.core.ports import Signature
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset, Examples, Split
@@ -208,7 +209,7 @@ def _files(data: Data, examples: Split) -> list[Any]:
     """The files that the examples were read from; none of other data."""
     if not isinstance(data, Spec) or data.subject is None or not examples.names:
         return []
-    root = Path(data.subject).expanduser()
+    root = expanded(data.subject)
     found = [root / name for name in examples.names]
     return found if all(file.is_file() for file in found) else []
 

@@ -11,6 +11,7 @@ from cartograd.apps.results.answers import Answers
 from cartograd.core.errors import UsageError
 from cartograd.core.files import write_file
 from cartograd.core.ports import Signature
+from cartograd.core.system import twice
 
 COLOURS = (RED, BLUE, "#2ca02c", "#ff7f0e", "#9467bd", "#17becf", "#8c564b", "#e377c2")
 """Of the classes in order; further ones begin again."""
@@ -34,9 +35,9 @@ def write_boxes(out: Path, answers: Answers, signature: Signature, /) -> list[Pa
         raise UsageError(f"{len(answers)} pictures do not fit into {out}; expected a folder")
     names = [name for name, _ in answers.named]
     files = [out] if out.suffix else [out / f"{Path(name).stem}.png" for name in names]
-    twice = [file for file in files if files.count(file) > 1]
-    if twice:
-        raise UsageError(f"two pictures would be called {twice[0]}; give them other names")
+    same = twice(map(str, files))
+    if same is not None:
+        raise UsageError(f"two pictures would be called {same[1]}; give them other names")
     labels, written = signature.output.labels, list[Path]()
     for file, name, answer in zip(files, names, answers, strict=True):
         boxes = answer["boxes"]

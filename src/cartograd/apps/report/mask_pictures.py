@@ -16,6 +16,7 @@ from cartograd.apps.results.answers import Answers
 from cartograd.core.errors import UsageError
 from cartograd.core.files import write_file
 from cartograd.core.ports import Port, Signature
+from cartograd.core.system import twice
 from cartograd.data.decode.images import pixels
 
 COLOURS = (
@@ -68,9 +69,9 @@ def write_masks(out: Path, answers: Answers, signature: Signature, /) -> list[Pa
         raise UsageError(f"{len(answers)} masks do not fit into {out}; expected a folder")
     names = [name for name, _ in answers.named]
     files = [out] if out.suffix else [out / f"{Path(name).stem}.png" for name in names]
-    twice = [file for file in files if files.count(file) > 1]
-    if twice:
-        raise UsageError(f"two masks would be called {twice[0]}; give them other names")
+    same = twice(map(str, files))
+    if same is not None:
+        raise UsageError(f"two masks would be called {same[1]}; give them other names")
     written = []
     for file, name, answer in zip(files, names, answers, strict=True):
         written += _both(file, name, answer, signature.input)

@@ -12,6 +12,7 @@ from cartograd.apps.results.answers import Answers
 from cartograd.core.errors import UsageError
 from cartograd.core.files import write_file
 from cartograd.core.ports import Signature
+from cartograd.core.system import twice
 
 
 def check_out(out: Path, signature: Signature, /) -> None:
@@ -73,9 +74,9 @@ def write_restored(out: Path, answers: Answers, signature: Signature, /) -> list
         files = [out]
     else:
         files = [out / f"{Path(name).stem}.png" for name, _ in answers.named]
-    twice = [file for file in files if files.count(file) > 1]
-    if twice:
-        raise UsageError(f"two pictures would be called {twice[0]}; give them other names")
+    same = twice(map(str, files))
+    if same is not None:
+        raise UsageError(f"two pictures would be called {same[1]}; give them other names")
     pictures = [torch.tensor(one["example"]) for one in answers]
     return [
         write_file(file, png(shades(picture, signature.output)))

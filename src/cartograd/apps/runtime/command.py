@@ -1,9 +1,8 @@
 """The three commands of the runtime, by what Python itself brings."""
 
 import csv
-import json
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import SUPPRESS, ArgumentParser, HelpFormatter, Namespace
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -12,11 +11,41 @@ from cartograd.apps.results.answers import Answers
 from cartograd.apps.runtime.model import Model, load, predict
 from cartograd.apps.server.listening import address, listen, quiet, until_stopped
 from cartograd.core.errors import UsageError
+from cartograd.core.language import said
 from cartograd.core.paths import texts
+from cartograd.core.screen import as_json
+
+FILE = "an ONNX file of cartograd export, or a run that holds one"
+
+
+class Help(HelpFormatter):
+    """Help in the reader's language."""
+
+    def add_usage(self, usage: Any, actions: Any, groups: Any, prefix: str | None = None) -> None:
+        """The first line."""
+        super().add_usage(usage, actions, groups, said("usage: ") if prefix is None else prefix)
 
 
 class Words(ArgumentParser):
-    """A parser whose mistakes are the user's, as any other."""
+    """A parser whose mistakes are the user's, as any other, and whose help is in their language.
+
+    Args:
+        **named: as `ArgumentParser` takes them.
+    """
+
+    def __init__(self, **named: Any) -> None:
+        super().__init__(**named, add_help=False, formatter_class=Help, allow_abbrev=False)
+        self.given = self.add_argument_group(said("Arguments"))
+        self.flags = self.add_argument_group(said("Options"))
+        self.flag("-h", "--help", action="help", help="show this help and exit")
+
+    def word(self, name: str, told: str, **named: Any) -> None:
+        """A positional argument."""
+        self.given.add_argument(name, help=said(told), **named)
+
+    def flag(self, *names: str, help: str, **named: Any) -> None:
+        """An option."""
+        self.flags.add_argument(*names, help=said(help), **named)
 
     def error(self, message: str) -> NoReturn:
         """Refuse the command line.
@@ -41,20 +70,28 @@ def run(words: Sequence[str], /) -> int:
 
 
 def _parser() -> ArgumentParser:
-    parser = Words(prog="cartograd-runtime", description="Answer by an ONNX file, without torch.")
-    parser.add_argument("--version", action="version", version=__version__)
-    verbs = parser.add_subparsers(dest="command", required=True, parser_class=Words)
-    asked = verbs.add_parser("predict", help="answer for files, rows, texts or numbers")
-    asked.add_argument("model", help="an ONNX file of cartograd export, or a run that holds one")
-    asked.add_argument("sources", nargs="+", help="pictures, CSV files, texts, numbers like 0.5,1")
-    asked.add_argument("--top", type=int, default=3, help="how many labels to name (3)")
-    asked.add_argument("--csv", action="store_true", help="CSV, instead of an object a line")
-    served = verbs.add_parser("serve", help="answer over HTTP until Ctrl-C or SIGTERM")
-    served.add_argument("model")
-    served.add_argument("--host", default="127.0.0.1", help="reached from this machine alone")
-    served.add_argument("--port", type=int, default=8000, help="0 takes any that is free")
-    checked = verbs.add_parser("check", help="compare with the answers that are kept beside it")
-    checked.add_argument("model")
+    told = said("Answer by an ONNX file, without torch.")
+    parser = Words(prog="cartograd-runtime", description=told)
+    parser.flag("--version", action="version", version=__version__, help="show the version")
+    parser.flag("--lang", metavar="en|zh|auto", default=SUPPRESS,
+                help="the language (auto: of the locale)")  # fmt: skip
+    verbs = parser.add_subparsers(
+        title=said("Commands"), metavar="COMMAND", dest="command", required=True, parser_class=Words
+    )
+
+    def verb(name: str, told: str) -> Words:
+        made = verbs.add_parser(name, help=said(told), description=said(told))
+        made.word("model", FILE)
+        return made
+
+    asked = verb("predict", "answer for files, rows, texts or numbers")
+    asked.word("sources", "pictures, CSV files, texts, numbers like 0.5,1", nargs="+")
+    asked.flag("--top", type=int, default=3, help="how many labels to name (3)")
+    asked.flag("--csv", action="store_true", help="CSV, instead of an object a line")
+    served = verb("serve", "answer over HTTP until Ctrl-C or SIGTERM")
+    served.flag("--host", default="127.0.0.1", help="reached from this machine alone")
+    served.flag("--port", type=int, default=8000, help="0 takes any that is free")
+    verb("check", "compare with the answers that are kept beside it")
     return parser
 
 
@@ -62,17 +99,17 @@ def _predict(model: Model, asked: Namespace) -> int:
     given = texts(asked.sources) if model.signature.input.kind == "text" else asked.sources
     answers = predict(model, given, top=asked.top)
     for line in answers.notes:
-        sys.stderr.write(f"{line}\n")
+        sys.stderr.write(f"{said(line)}\n")
     _show(answers, in_rows=asked.csv)
     for line in answers.refused:
-        sys.stderr.write(f"not answered: {line}\n")
+        sys.stderr.write(f"{said(f'not answered: {line}')}\n")
     return 1 if answers.refused else 0
 
 
 def _show(answers: Answers, *, in_rows: bool) -> None:
     if not in_rows:
         for answer in answers:
-            sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
+            sys.stdout.write(f"{as_json(answer)}\n")
         return
     rows: list[dict[str, Any]] = answers.flat()
     writer = csv.DictWriter(sys.stdout, rows[0], lineterminator="\n")
@@ -85,7 +122,8 @@ def _check(model: Model) -> int:
         raise UsageError(
             f"no answers are kept beside {model.name}; export the run anew, not its ONNX file"
         )
-    sys.stdout.write(f"{model.name}: {model.checked} examples are answered as they were\n")
+    told = said(f"{model.name}: {model.checked} examples are answered as they were")
+    sys.stdout.write(f"{told}\n")
     return 0
 
 
@@ -99,5 +137,5 @@ def _serve(asked: Namespace) -> int:
 
 
 def _ready(url: str) -> None:
-    sys.stdout.write(f"answers at {url}/predict\n")
+    sys.stdout.write(f"{said(f'answers at {url}/predict')}\n")
     sys.stdout.flush()

@@ -271,7 +271,7 @@ def _opened(plan: Plan, folder: str | Path | None, resume: bool) -> Iterator[Pat
         raise  # what `diagnose` reads stays
     except BaseException:
         # Another process may have begun a run in this folder by now.
-        with suppress(UsageError, OSError), closing(FolderLock(path)):
+        with suppress(UsageError, OSError), closing(FolderLock(path, marked=True)):
             if not any((path / "checkpoints").glob("step-*")):
                 shutil.rmtree(path, ignore_errors=True)
                 for above in new:

@@ -7,7 +7,7 @@ from PIL import Image
 
 from cartograd.core.errors import UsageError
 from cartograd.core.files import write_folder
-from cartograd.core.system import named
+from cartograd.core.system import named, twice
 from cartograd.data.dataset.dataset import Dataset, Examples
 
 
@@ -17,10 +17,17 @@ def write_pictures(data: Dataset, folder: str | Path, /) -> Path:
     Pixels that are multiples of 1/255 come back exactly when the folder is read again.
 
     Raises:
-        UsageError: the data are not images, or the folder exists or cannot be written.
+        UsageError: the data are not images, two labels would be one folder, or the folder exists
+            or cannot be written.
     """
     if data.signature.input.kind != "image":
         raise UsageError(f"{data.name} does not consist of images; expected an image dataset")
+    same = twice(data.signature.output.labels)
+    if same is not None:
+        raise UsageError(
+            f"{data.name} has the labels {same[0]!r} and {same[1]!r}, whose folders would have one "
+            "name on this system; rename one of them"
+        )
     with write_folder(folder, sync=False) as root:
         for part, split in (("train", data.train), ("valid", data.valid), ("test", data.test)):
             _write_split(split, root / part)

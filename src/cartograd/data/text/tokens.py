@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from jaxtyping import Int
@@ -55,6 +56,10 @@ def package(document: Mapping[str, Any], /) -> Any:
     Raises:
         UsageError: the package is missing, or the document is not of its format.
     """
+    if arrays.SLIM and find_spec("tokenizers") is None:
+        from cartograd.data.text.plain_tokens import PlainTokens  # of the slim runtime
+
+        return PlainTokens(document)
     made = library().Tokenizer
     _check_added(document.get("post_processor"))
     try:

@@ -75,7 +75,7 @@ def c_library(source: Path, /) -> Found:
     try:
         version = _said([*command, "--version"]).partition("\n")[0].strip()
         folder, text = _folder(), source.read_bytes()
-    except (OSError, subprocess.SubprocessError) as error:
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
         return Found(None, _line(error))
     why = "nothing was tried"
     for flags in TRIED:

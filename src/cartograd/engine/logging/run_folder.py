@@ -84,13 +84,16 @@ class RunFolder:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"cannot write {self.path}: {error.strerror or error}") from error
-        self._lock = FolderLock(self.path)
+        try:
+            self._lock = FolderLock(self.path, marked=True)
+            self._drop_half_line(self.path / "events.jsonl")
+        except OSError as error:
+            raise UsageError(f"cannot write {self.path}: {error.strerror or error}") from error
         if is_run(self.path) and not resume:
             self.close()
             raise UsageError(
                 f"{self.path} holds a run already; resume it, or choose another folder"
             )
-        self._drop_half_line(self.path / "events.jsonl")
 
     def close(self) -> None:
         """Let others write the folder."""
