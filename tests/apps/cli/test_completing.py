@@ -83,6 +83,7 @@ def test_every_shell_has_a_script_that_asks(shell):
     script = shells.script(application(), shell)
     assert "__complete" in script
     assert "train" in script
+    assert ("compadd -S ''" in script) == (shell == "zsh")  # no space behind a key
 
 
 def test_bash_is_told_of_words_with_colons(cli_run, tmp_path):

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import cartograd as cg
+from cartograd.apps.load.abilities import FILE
 from cartograd.apps.verbs.capabilities import REASONS, capabilities_of, refusals_of
 from cartograd.core import registry
 from cartograd.core.generative import NotSupported
@@ -13,6 +14,7 @@ from cartograd.core.task import find
 from cartograd.data.dataset.own_targets import prompt_of
 from cartograd.data.text import vocabularies
 from tests.conformance.support import model_of
+from tools import abilities
 
 CARDS = [
     card for card in registry.cards().values()
@@ -126,3 +128,4 @@ def test_the_table_needs_no_data():
         network, task = model.model.model, find(card.answers)
         assert capabilities_of(network, task) == model.capabilities()
         assert refusals_of(network, task) == model.refusals()
+    assert abilities.text() == FILE.read_text(encoding="utf-8"), "run python -m tools.abilities"

@@ -16,6 +16,12 @@ WHOLE = Path(__file__).with_name("whole_words.bash")
 COMPLETES = "complete -F _cartograd cartograd"
 """How cyclopts tells bash of its function."""
 
+ADDS = "compadd -d _cyc_disp -a _cyc_vals"
+"""How cyclopts offers words to zsh, which writes a space after each ..."""
+
+GOES_ON = "compadd -S '' -d _cyc_disp -a _cyc_vals"
+"""... where ours may go on: behind a key comes its value, and a name may get keys."""
+
 
 def script(app: App, shell: Any, /) -> str:
     """What a shell reads to complete our words.
@@ -25,11 +31,15 @@ def script(app: App, shell: Any, /) -> str:
         shell: bash, zsh, fish or powershell.
     """
     text = app.generate_completion(shell=shell)
-    if shell != "bash":
-        return text
-    assert COMPLETES in text, "cyclopts tells bash of its function in another way"
-    ours = COMPLETES.replace(" cartograd", "_whole cartograd")
-    return text.replace(COMPLETES, WHOLE.read_text(encoding="utf-8") + ours)
+    if shell == "bash":
+        ours = COMPLETES.replace(" cartograd", "_whole cartograd")
+        return _changed(text, COMPLETES, WHOLE.read_text(encoding="utf-8") + ours)
+    return _changed(text, ADDS, GOES_ON) if shell == "zsh" else text
+
+
+def _changed(text: str, before: str, after: str) -> str:
+    assert text.count(before) == 1, f"cyclopts writes {before!r} in another way"
+    return text.replace(before, after)
 
 
 def install(app: App, /, *, shell: Any, output: Path | None, add_to_startup: bool) -> Path:

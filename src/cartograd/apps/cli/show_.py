@@ -19,13 +19,13 @@ from cartograd.apps.cli import output, shown
 from cartograd.apps.cli.common import Folder, writable
 from cartograd.apps.cli.following import following
 from cartograd.apps.cli.names import naming
+from cartograd.apps.load.abilities import generates, kept
 from cartograd.core import concepts, registry, source, vocabulary
 from cartograd.core.card import KINDS, Card
 from cartograd.core.errors import UsageError
 from cartograd.core.language import chinese, said
 from cartograd.core.sought import NOTES, sought
 from cartograd.core.spec import Spec
-from cartograd.core.task import find
 
 WORDS = ("schedule", "augment", "neighbours", "generate")
 """What is drawn or looked up, besides methods and settings."""
@@ -147,13 +147,13 @@ def _word(
 
 def _abilities(card: Card) -> tuple[dict[str, str], dict[str, str]]:
     """What a generative model can do and how, and what it cannot and why; of others nothing."""
-    if not (card.answers and card.tiny) or find(card.answers).target != "example":
+    if not generates(card):
         return {}, {}
-    from cartograd.apps.verbs.capabilities import capabilities_of, refusals_of
-    from cartograd.core.build import build
+    if (found := kept(card)) is not None:
+        return found
+    from cartograd.apps.verbs.capabilities import abilities_of
 
-    model, task = build(Spec(card.name, dict(card.tiny)), kind="model"), find(card.answers)
-    return capabilities_of(model, task), refusals_of(model, task)
+    return abilities_of(card)
 
 
 def _activation(card: Card, preset: dict[str, object], out: Path) -> dict[str, Any]:

@@ -9,8 +9,12 @@ from typing import Any, cast
 
 from torch import nn
 
+from cartograd.apps.load.abilities import Abilities
+from cartograd.core.build import build
+from cartograd.core.card import Card
 from cartograd.core.generative import Codes, Draws, Fills, Lacks, Rebuilds, Truncates
-from cartograd.core.task import Task
+from cartograd.core.spec import Spec
+from cartograd.core.task import Task, find
 from cartograd.generative.diffusion.denoiser import denoiser_of
 
 NO_CODES = "it has no codes for examples"
@@ -39,6 +43,12 @@ def refusals_of(model: nn.Module, task: Task, /) -> dict[str, str]:
     """What the model cannot do, each with the reason."""
     can = capabilities_of(model, task)
     return {what: reason(model, what) for what in REASONS if what not in can}
+
+
+def abilities_of(card: Card, /) -> Abilities:
+    """What a model can do in its smallest form, and what it cannot and why."""
+    model, task = build(Spec(card.name, dict(card.tiny)), kind="model"), find(card.answers)
+    return capabilities_of(model, task), refusals_of(model, task)
 
 
 def reason(model: nn.Module, what: str, /) -> str:

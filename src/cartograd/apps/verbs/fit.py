@@ -1,4 +1,7 @@
-"""Fit as users call it: the engine's loop, and a bundle in the run folder for later verbs."""
+"""Fit as users call it: the engine's loop, and a bundle in the run folder for later verbs.
+
+What makes bundles is imported when a run has a folder: it is half of all that would be imported.
+"""
 
 import os
 import warnings
@@ -8,9 +11,6 @@ from typing import ParamSpec
 
 from torch import Tensor, nn
 
-from cartograd.apps.load.pretrained import specimens
-from cartograd.apps.load.target import as_signed
-from cartograd.apps.verbs.kept_bundle import keep_bundle, rehearse_bundle
 from cartograd.core.errors import UsageError
 from cartograd.core.signed import Signed
 from cartograd.engine.loop.arguments import model_of, player_names
@@ -29,6 +29,8 @@ def _with_bundle(loop: Callable[P, Run]) -> Callable[P, Run]:
         model = _to_keep(args[0], folder) if args and folder is not None and _leads() else None
         run = loop(*args, **options)
         if model is not None and run.folder is not None and run.stopped != "interrupted":
+            from cartograd.apps.verbs.kept_bundle import keep_bundle
+
             about = {"steps": run.steps, "epoch": run.best.get("epoch")}
             keep_bundle(run.folder, model, _examples(model), about=about)
         return run
@@ -38,6 +40,9 @@ def _with_bundle(loop: Callable[P, Run]) -> Callable[P, Run]:
 
 def _to_keep(objective: object, folder: object) -> Signed | None:
     """The model of an objective if its bundle can be kept; otherwise a warning says why not."""
+    from cartograd.apps.load.target import as_signed
+    from cartograd.apps.verbs.kept_bundle import rehearse_bundle
+
     player_names(objective)
     try:
         found = model_of(objective, ())
@@ -52,6 +57,8 @@ def _to_keep(objective: object, folder: object) -> Signed | None:
 
 
 def _examples(model: Signed) -> tuple[Tensor, ...]:
+    from cartograd.apps.load.pretrained import specimens
+
     return specimens(model.signature)
 
 
