@@ -25,7 +25,7 @@ SMALL = {
 }  # fmt: skip
 """Packages that the command line itself may import."""
 LIGHT = [["--help"], ["list"], ["list", "--json"], ["show", "lenet5"], ["coverage"], ["version"]]
-LIGHT += [["claim"], ["claim", "--json"], ["show", "settings"], ["learn"]]
+LIGHT += [["claim"], ["claim", "--json"], ["show", "settings"], ["learn"], ["show", "ddpm"]]
 LIGHT += [["learn", "1.2"], ["coverage", "ReLU"], ["list", "2.2"], ["show", "反向传播"]]
 LIGHT += [[name, "--help"] for name in COMMANDS] + [["nonsense"], ["data", "list"]]
 GROUPS = ("data", "runs")
