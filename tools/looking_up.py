@@ -24,11 +24,26 @@ import cartograd
 from cartograd.apps.cli import COMMANDS, application, imports, lookups, names
 from cartograd.apps.load.endpoint import is_endpoint
 from cartograd.apps.load.settings import merged
-from cartograd.core import registry
+from cartograd.core import registry, screen, source
 from tools.blocks import Block, words
 from tools.source import ROOT
 
-RUNS = ("target", "somewhere", "answerer", "against", "run", "curves", "begins", "two runs")
+BEHIND = {"data": r"\w[\w-]*:([^,=]+)(?:,|$)", "tool": r"search:(.+)", "gate": r"([^,]+)",
+          "settings": r"\w+=[\w-]+:run=([^,]+)"}  # fmt: skip
+"""What a file, folder or run stands in of words that name more, by what the words name."""
+
+RUNS = (
+    "gate",
+    "settings",
+    "target",
+    "somewhere",
+    "answerer",
+    "against",
+    "run",
+    "curves",
+    "begins",
+    "two runs",
+)
 """What names a run or another target, as `cartograd.apps.cli.names` calls it."""
 
 RUN_FILES = ("manifest.json", "signature.json", "events.jsonl")
@@ -39,7 +54,7 @@ FOLDERS = frozenset({"cells", "ours", "photos", "reviews"})
 
 VERBS = frozenset(verb for group in COMMANDS.values() for verb in group)
 
-STANDS = {"SEED": "0", "COLUMNS": "left", "BETA": "0.1", "OPERATIONS": "1e12"}
+STANDS = {"SEED": "0", "COLUMNS": "left", "BETA": "0.1", "OPERATIONS": "1e12", "FORMAT": "onnx"}
 STANDS |= dict.fromkeys(("DEPTH", "DIM", "FFN", "HEADS"), "8")
 """What a word in capitals stands for in a command of the results."""
 
@@ -115,9 +130,9 @@ def _unknown(program: str) -> Callable[[list[str]], None]:
 def _cartograd(line: list[str]) -> None:
     if len(line) == 1 and line[0] in VERBS:
         return  # the verb by itself, as sentences speak of it
-    rest, _ = imports.spoken(line)
+    rest, _ = screen.spoken(line)
     for flag in (imports.FLAG, imports.MODEL):
-        rest, _ = imports.taken(rest, flag, "my_package")
+        rest, _ = screen.taken(rest, flag, "my_package")
     _, bound, _ = _app().parse_args(rest, exit_on_error=False, print_error=False)
     for what, value in names.asked(bound):
         for word in value if isinstance(value, tuple | list) else (value,):
@@ -128,10 +143,13 @@ def _cartograd(line: list[str]) -> None:
 def _stand_in(what: str, word: str) -> None:
     """Make the run, file or folder that a word names, unless it is a name of ours or a slip."""
     name = word.partition("," if what == "data" else ":")[0]
-    if what not in (*RUNS, "data", "config") or is_endpoint(word) or word == lookups.BEFORE:
+    behind = re.match(BEHIND.get(what, "$.^"), word)
+    sourced = bool(behind) and (what != "data" or _source(word))
+    name = behind[1] if behind and sourced else name
+    if what not in (*RUNS, "data", "config", "tool") or is_endpoint(word) or word == lookups.BEFORE:
         return
     path = Path(name)
-    named = name in FOLDERS or name.isupper() or path.suffix or len(path.parts) > 1
+    named = sourced or name in FOLDERS or name.isupper() or path.suffix or len(path.parts) > 1
     if registry.lookup(name.partition(":")[0]) or not named or path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -141,6 +159,12 @@ def _stand_in(what: str, word: str) -> None:
     path.mkdir()
     for file in RUN_FILES if what in RUNS else ():
         (path / file).write_text("{}\n")
+
+
+def _source(word: str) -> bool:
+    """Whether the source of a word reads a path that has to be there."""
+    found = registry.lookup(word.partition(":")[0], kind="data")
+    return bool(found) and ("path", True) in source.subjects(found[0][0])
 
 
 def _runtime(line: list[str]) -> None:
