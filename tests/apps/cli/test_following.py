@@ -4,6 +4,7 @@ import shlex
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -76,3 +77,19 @@ def test_models_that_draw_draw_and_others_are_measured(tmp_path):
     told = following.of_run("explain", tmp_path, signature)
     assert told == following.following("explain", tmp_path)
     assert following.of_run("explain", tmp_path / "elsewhere", signature) == []
+
+
+@pytest.mark.parametrize(
+    ("metrics", "more"),
+    [(("accuracy", "f1"), []), (("rmse", "r2"), ["--margin", "r2=0.01"]), (("dice",), None)],
+)
+def test_two_runs_are_held_against_a_margin_that_they_have(metrics, more):
+    told = following.of_two("a", "b", metrics)
+    assert told == ([] if more is None else following.following("replace", "a", "b", *more))
+
+
+@pytest.mark.untyped
+def test_chats_are_learned_with_weights_that_have_to_be_fetched(tmp_path, monkeypatch):
+    monkeypatch.setenv("CARTOGRAD_CACHE", str(tmp_path))
+    card = SimpleNamespace(source="chats", findings=())
+    assert following.of_data("c.jsonl", None, card) == following.following("data", "get", "smollm2")

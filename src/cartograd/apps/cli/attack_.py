@@ -70,7 +70,7 @@ def attack_(
     methods = list(dict.fromkeys(method or []))
     where = {"target": target, "data": source, "part": part}
     told: dict[str, Any] = {"examples": examples, "part": part, "device": device}
-    after = of_model(_next(bundle), target, data=data)
+    after = of_model("audit", target, data=data)
     if len(methods) > 1 or eps or norm is not None or from_ is not None:
         output.check_page(out)
         methods = methods or (list(METHODS) if from_ is None else ["mi-fgsm"])
@@ -82,11 +82,6 @@ def attack_(
     return _single(
         bundle, read, methods, told, where, out or home(bundle) / "attack.png", json, after
     )
-
-
-def _next(bundle: Any) -> str:
-    """What purifies and detects works on numbers; a text has no bounds to move within."""
-    return "audit" if bundle.signature.input.kind == "text" else "defend"
 
 
 def _single(

@@ -45,8 +45,7 @@ def cost_(
     head, rows = found.batches()
     output.table(head, rows, right=head[1:5])
     picture = [] if out is None else [("picture", str(out))]
-    after = of_model("replace", target, others[0]) if others else of_model("compress", target)
-    output.lines([*found.lines(), *picture, *after])
+    output.lines([*found.lines(), *picture, *of_model("compress", target)])
 
 
 def _counts(text: str) -> list[int]:

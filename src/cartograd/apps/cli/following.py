@@ -5,6 +5,7 @@ known of a model to its audit; from a smaller model to the question whether it m
 before. Verbs that end with an answer of their own name none.
 """
 
+from collections.abc import Collection
 from glob import escape
 from pathlib import Path
 from shlex import quote
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 
 EXPLAINED = ("classify", "regress")
 """Tasks whose runs every verb of the way takes as they are."""
+
+OF_VALUES = ("--margin", "r2=0.01")
+"""How much worse a model of values may be; of classes `replace` has a margin of its own."""
+
+CHATTING = "smollm2"
+"""The weights that chats are learned with, unless a model is named."""
 
 
 def following(*words: object) -> list[tuple[str, str]]:
@@ -47,6 +54,8 @@ def quoted(word: object, /) -> str:
 def of_data(data: str, target: str | None, card: "DataCard", /) -> list[tuple[str, str]]:
     """After a look at data: a training, or the look again with the column that it lacked."""
     told = ["--target", target] if target is not None else []
+    if card.source == "chats" and not _is_here(CHATTING):
+        return following("data", "get", CHATTING)
     if all(one.severity != "stop" for one in card.findings):
         return following("train", "--data", data, *told)
     lacks = [one.mend for one in card.findings if one.mend.startswith("--target ")]
@@ -68,7 +77,8 @@ def of_run(
         return []
     task = signature.task
     if task.name in EXPLAINED:
-        return following(verb, target, *more)
+        own = OF_VALUES if verb == "replace" and task.target == "value" else ()
+        return following(verb, target, *more, *own)
     if verb == "evaluate":
         if signature.draws:
             return following("generate", target)
@@ -110,6 +120,19 @@ def of_seeds(base: Path, first: Path, others: list[Path], /) -> list[tuple[str, 
         return following("evaluate", first)
     patterns = [f"{escape(str(one))}-seed*" for one in (others[-1], base)]
     return following("runs", "compare", *patterns)
+
+
+def of_two(first: str, second: str, metrics: Collection[str], /) -> list[tuple[str, str]]:
+    """After a look at two runs side by side: whether the second may replace the first."""
+    margins = {"accuracy": (), "r2": OF_VALUES}
+    own = next((margin for name, margin in margins.items() if name in metrics), None)
+    return [] if own is None else following("replace", first, second, *own)
+
+
+def _is_here(name: str) -> bool:
+    from cartograd.data.store import packages
+
+    return packages.show(name).path is not None
 
 
 def _is_run(target: str | Path) -> bool:

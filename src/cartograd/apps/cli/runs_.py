@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 from cartograd.apps.answers import units
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import Data, File, Many, Part
-from cartograd.apps.cli.following import following, of_state
+from cartograd.apps.cli.following import following, of_state, of_two
 from cartograd.apps.cli.names import naming
 from cartograd.core.errors import UsageError
 
@@ -219,7 +219,7 @@ def _compare_two(
             *([("approximate", doubts)] if doubts else []),
             ("changes", f"{more}all is in the report"),
             ("report", str(page)),
-            *(following("replace", first, second) if comparison.metrics else []),
+            *of_two(first, second, [one.name for one in comparison.metrics]),
         ]
     )
 
