@@ -13,9 +13,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cartograd.apps.load.options import DataOptions
-from cartograd.core.catalogue import FOLDER, Catalogue, fill, read
+from cartograd.core.catalogue import FOLDER, Catalogue, fill
+from cartograd.core.po_file import read
 from cartograd.engine.loop.option_fields import docs
 from cartograd.engine.loop.options import FitOptions
+from tools.listed_messages import listed, titles
 from tools.message_source import SOURCE, Message, messages, room
 
 HEADER = (
@@ -85,6 +87,7 @@ def found() -> dict[str, list[Message]]:
         *(("help", Message(_escaped(one), "apps/load/options.py")) for one in meant.values()),
         *(("apps-report", one) for path in pages for one in drawn(path)),
         *((room(one.file), one) for path in sources for one in messages(path)),
+        *listed(),
     ]:
         if one.text not in seen and one.text:
             seen.add(one.text)
@@ -138,7 +141,8 @@ def faults(one: Message, zh: str, /) -> list[str]:
     endings = {choice[1 : choice.index("}")] for choice in one.choices}
     wrong = [f"no place {name!r} in the English" for name in sorted(filled - places)]
     wrong += [f"the place {name!r} is missing" for name in sorted(places - filled - endings)]
-    wrong += [f"{word!r} is missing" for word in _KEPT.findall(one.text) if word not in zh]
+    kept = [word for word in _KEPT.findall(one.text) if word.removesuffix("s") not in zh]
+    wrong += [f"{word!r} is missing" for word in kept]
     wrong += [what for pattern, what in FAULTS if re.search(pattern, zh)]
     return wrong
 
@@ -187,7 +191,9 @@ def main() -> int:
         wrong = [*check(parts), *mistaken(parts)]
         print(*wrong, sep="\n", end="\n" * bool(wrong))
         return bool(wrong)
-    parts, known = found(), entries()
+    parts = found()
+    own = {one.text for one in parts["cards"]}
+    known = entries() | {text: zh for text, zh in titles().items() if text in own}
     texts = {one.text for part in parts.values() for one in part}
     texts |= {text for text, _, _ in read(FOLDER / f"{FOREIGN}.po")}
     for text, zh in known.items():

@@ -4,8 +4,9 @@ import pytest
 
 from cartograd.apps.cli import output
 from cartograd.core import language
-from cartograd.core.catalogue import DEEPEST, MOST_PIECES, REMEMBERED, Catalogue, read
+from cartograd.core.catalogue import DEEPEST, MOST_PIECES, REMEMBERED, Catalogue
 from cartograd.core.errors import UsageError
+from cartograd.core.po_file import read
 
 SOME = Catalogue(
     {
@@ -42,8 +43,8 @@ SOME = Catalogue(
         ("3 examples; a.csv is missing", "3 个样本；缺少 a.csv"),
         ("3 examples (model)", "3 个样本（模型）"),
         ("3 examples; nobody knows this one", None),
-        ("a has a within", "a 之内有 a"),
-        ("a has b within", None),
+        ("x has x within", "x 之内有 x"),
+        ("x has y within", None),
         ("{} of model", "模型的 {}"),
         ("3 examples\nmodel\n7", "3 个样本\n模型\n7"),
         ("row 4 column 4: 2.5", "第 4 行第 4 列：2.5"),

@@ -4,7 +4,8 @@ from functools import cache
 
 import pytest
 
-from cartograd.core.catalogue import FOLDER, read
+from cartograd.core.catalogue import FOLDER
+from cartograd.core.po_file import read
 from tools import message_source, messages
 from tools.message_source import Message
 

@@ -8,33 +8,39 @@ nothing matches: names, numbers, paths.
 A template that says little (`{low} to {high}`) could match any sentence; it counts only where its
 places hold single words, numbers, or what is itself known. The best match decides even where it
 has no Chinese yet, so that half a sentence is never translated.
-
-The files are gettext's (https://www.gnu.org/software/gettext/manual/html_node/PO-Files.html), UTF-8
-and in parts, `zh/ROOM.po`; `python -m tools.messages` keeps their English up to date.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
-from cartograd.core.errors import UsageError
-from cartograd.core.sentence import PLACE, WHOLE, Template, unescaped
+from cartograd.core.po_file import read
+from cartograd.core.sentence import (
+    ATOM,
+    HEADED,
+    PLACE,
+    PROSE,
+    WHOLE,
+    Template,
+    bracketed,
+    closed,
+    is_atom,
+    unescaped,
+)
 
 FOLDER = Path(__file__).parent / "zh"
 DEEPEST = 12
 """Templates within each other."""
 LONGEST = 8192
 """Letters of a line that is looked up: a longer one is someone's data."""
-MOST_PIECES = 400
+MOST_PIECES = 1000
 """Pieces of one sentence that are looked up; that of an ordinary one has some twenty."""
 REMEMBERED = 4096
 """Texts whose Chinese is kept: a server meets ever new ones."""
 
 _WORDS = re.compile(r"[A-Za-z]{2}")
-_ATOM = re.compile(r"""(['"]).*\1|[^\s]*|[-+]?[\d.,]+ \S{1,9}|\S+ \S+(?:  \S+ \S+)+""", re.DOTALL)
-"""What is no sentence: quoted, a word, a figure with its unit, names and figures in a row."""
 _HAN = "\u3000-\u303f\u4e00-\u9fff\uff00-\uffef"
 _LOOSE = re.compile(rf"(?<=[{_HAN}]) (?=[{_HAN}])")
 _TIGHT = re.compile(r"(?<=[\u4e00-\u9fff])\0+(?=[\w`-])(?![\u4e00-\u9fff])|"
@@ -43,7 +49,6 @@ _SENTENCES = ((re.compile(r"(?<=[\w)}%][.!?]) (?=[A-Z{])"), ""), (re.compile("; 
 """Between sentences, and between the halves of one; and their Chinese."""
 _JOINTS = (("; ", "；"), (". ", "。"), (": ", "："), (", ", "，"))
 """What joins sentences and clauses, and their Chinese, from the loosest on."""
-_ESCAPES = {"n": "\n", "t": "\t", '"': '"', "\\": "\\"}
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,24 @@ class Catalogue:
         return found
 
     @cached_property
+    def kept(self) -> set[str]:
+        """Names of the user's, such as those of classes, which are no words of ours."""
+        return set()
+
+    def keep(self, names: Iterable[str], /) -> None:
+        """Leave these as they are from now on, where one of them is a word of ours, too."""
+        mine = self.exact.keys() & set(names) - self.kept
+        if mine:
+            self.kept.update(mine)
+            self.known.clear()
+
+    def forget(self) -> None:
+        """Keep no names any more."""
+        if self.kept:
+            self.kept.clear()
+            self.known.clear()
+
+    @cached_property
     def known(self) -> dict[str, str]:
         """What was looked up before."""
         return {}
@@ -97,21 +120,33 @@ class Catalogue:
                 self.known.clear()
             self.known[text] = self._lines(text)
             self.tried.clear()
-            self.spent.clear()
         return self.known[text]
 
     def _lines(self, text: str) -> str:
+        text = text.replace("\xa0", " ")
         core = text.strip()
-        if len(core) > LONGEST:
-            return "\n".join(map(self._lines, text.split("\n"))) if "\n" in core else text
-        found = self._found(core, DEEPEST)
-        if found is None and "\n" in core:
-            return "\n".join(map(self._lines, text.split("\n")))
+        if "\n" in core and core not in self.exact:
+            near = (
+                [one for one in self._near(core) if "\n" in one.text]
+                if len(core) <= LONGEST
+                else []
+            )
+            found = self._first(near, core, DEEPEST)
+            if not found:
+                return "\n".join(map(self._lines, text.split("\n")))
+        elif len(core) > LONGEST:
+            return text
+        else:
+            self.spent.clear()
+            found = self._found(core, DEEPEST)
+            if found is None and core.startswith("- "):  # a point of a list
+                core = core.removeprefix("- ")
+                found = self._found(core, DEEPEST)
         return text if found is None else text.replace(core, found, 1)
 
     def _found(self, text: str, deep: int) -> str | None:
         """The Chinese of a text without space around it, if it is known."""
-        if not _WORDS.search(text):
+        if not _WORDS.search(text) or text in self.kept:
             return None
         if text in self.exact:
             return self.exact[text] or None
@@ -127,6 +162,10 @@ class Catalogue:
     def _sought(self, text: str, deep: int) -> str | None:
         """What `_found` gives of a text that is no sentence without places."""
         near = self._near(text)
+        if not self._first([one for one in near if not one.weak], text, deep):
+            told = self._headed(text, deep) or self._noted(text, deep)
+            if told is not None:
+                return told
         for joint, between in _SENTENCES:  # a template of two comes before one that swallows
             parts = joint.split(text)
             if len(parts) > 1 and (not between or text[-1] not in ".!?"):
@@ -161,13 +200,19 @@ class Catalogue:
         if match is None or (template.weak and not template.chinese):
             return None
         places = {name: self._place(value, deep - 1) for name, value in match.groupdict().items()}
-        if template.weak and any(template.key in match[name] for name in places if template.key):
+        if template.weak and any(template.key in WHOLE.findall(match[name]) for name in places):
             return None  # it swallowed another of its kind
         if template.weak and not all(
-            told is not None or _ATOM.fullmatch(match[name].strip())
-            for name, told in places.items()
+            told is not None or is_atom(match[name].strip()) for name, told in places.items()
         ):
             return None
+        first = next(iter(places)) if not template.literals[0] else ""
+        if first and (HEADED.match(match[first]) or ": " in match[first]):
+            return None  # it swallowed what another sentence begins with
+        if first and places[first] is None and PROSE.search(match[first]):
+            return None
+        if not all(map(closed, match.groups())):
+            return None  # it swallowed the end of one and the beginning of another
         whole = {name: match[name] if told is None else told for name, told in places.items()}
         return fill(template.chinese, whole)
 
@@ -179,7 +224,7 @@ class Catalogue:
     def _parts(self, text: str, deep: int) -> str | None:
         """The Chinese of sentences that were put together, if all of them are known."""
         if text.endswith(")") and " (" in text:
-            head, _, tail = text[:-1].partition(" (")
+            head, tail = bracketed(text)
             joined = self._joined([head, tail], deep - 1)
             if joined is not None:
                 return f"{joined[0]}（{joined[1]}）"
@@ -189,17 +234,34 @@ class Catalogue:
             ends = (self._found(head, deep - 1), self._first(near, mark + rest, deep - 1))
             if all(ends):
                 return "".join(filter(None, ends))
-        name, colon, rest = text.partition(": ")
-        if colon and name.isidentifier() and name not in self.exact:
-            told = self._found(rest, deep - 1)
-            if told is not None:
-                return f"{name}：{told}"
         for joint, chinese in _JOINTS:
             if joint in text:
-                joined = self._joined(text.split(joint), deep - 1)
+                joined = self._joined(text.split(joint, 1 if joint == ": " else -1), deep - 1)
                 if joined is not None:
                     return _LOOSE.sub("", chinese.join(joined))
         return None
+
+    def _headed(self, text: str, deep: int) -> str | None:
+        """The Chinese of `name: sentence`."""
+        name, _, rest = text.partition(": ")
+        if (
+            not HEADED.match(text)
+            or name in self.exact
+            or not name.replace("-", "_").isidentifier()
+        ):
+            return None
+        told = self._found(rest, deep - 1)
+        return None if told is None else f"{name}：{told}"
+
+    def _noted(self, text: str, deep: int) -> str | None:
+        """The Chinese of a sentence that says much, with something in brackets behind it."""
+        head, tail = bracketed(text) if text.endswith(")") else (text, "")
+        if not tail:
+            return None
+        told = self._first([one for one in self._near(head) if not one.weak], head, deep - 1)
+        inner = self._found(tail, deep - 1) if told else None
+        known = inner is not None or is_atom(tail)
+        return f"{told}（{inner or tail}）" if told and known else None
 
     def _joined(self, parts: Iterable[str], deep: int) -> list[str] | None:
         """Each of these in Chinese or a single word; nothing where one is a sentence unknown."""
@@ -208,7 +270,7 @@ class Catalogue:
         if all(one is None for one in told):
             return None
         if any(
-            one is None and (not _ATOM.fullmatch(part) or part.isalpha())
+            one is None and part not in self.kept and (not ATOM.fullmatch(part) or part.isalpha())
             for one, part in zip(told, parts, strict=True)
         ):
             return None
@@ -228,39 +290,6 @@ def fill(chinese: str, places: Mapping[str, str], /) -> str:
     """
     marked = PLACE.sub(lambda place: f"\0{places.get(place[1], '')}\0", unescaped(chinese))
     return _LOOSE.sub("", _TIGHT.sub(" ", marked).replace("\0", ""))
-
-
-def read(path: Path, /) -> Iterator[tuple[str, str, list[str]]]:
-    """The entries of a file: English, Chinese, and the comments before them.
-
-    Raises:
-        UsageError: a line is none of the format's.
-    """
-    comments: list[str] = []
-    found: dict[str, str] = {}
-    field = ""
-    for number, line in enumerate([*path.read_text(encoding="utf-8").split("\n"), ""], start=1):
-        word, _, rest = line.partition(" ")
-        if line.startswith('"'):
-            found[field] += _string(line)
-        elif word in ("msgid", "msgstr"):
-            field = word
-            found[field] = _string(rest)
-        elif line.startswith("#"):
-            comments.append(line)
-        elif line.strip():
-            raise UsageError(f"{path}, line {number} is no .po: {line!r}; expected msgid")
-        elif found:
-            if found.get("msgid"):
-                yield found["msgid"], found.get("msgstr", ""), comments
-            comments, found = [], {}
-
-
-def _string(text: str) -> str:
-    inner = text.strip()[1:-1]
-    if "\\" not in inner:
-        return inner
-    return re.sub(r"\\(.)", lambda match: _ESCAPES.get(match[1], match[1]), inner)
 
 
 @cache

@@ -114,7 +114,8 @@ def check_value(card: Card, key: str, value: Any, expected: Any, /) -> None:
     """
     means = source.explanation(card, key)
     if expected is not None and not fits(value, expected):
-        words, also = choices(expected), f" ({means})" if means else ""
+        words = choices(expected)
+        also = f" ({vocabulary.sense(key, means)})" if means else ""
         if words and isinstance(value, str):
             raise UsageError(f"{card.name}: {unknown(key, value, words, every=True)}")
         if type(value) is int and words and all(word.isdigit() for word in words):

@@ -7,7 +7,7 @@ Errors that Python code meets are English whichever language is chosen.
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Literal, get_args
 
@@ -52,7 +52,10 @@ def speaking(name: str, /) -> Iterator[None]:
     try:
         yield
     finally:
-        _spoken.pop()
+        if _spoken.pop():
+            from cartograd.core.catalogue import catalogue
+
+            catalogue().forget()
 
 
 def _is_chinese(name: str) -> bool:
@@ -76,6 +79,17 @@ def said(text: str, /) -> str:
     from cartograd.core.catalogue import catalogue
 
     return catalogue().translated(text)
+
+
+def keep(names: Iterable[str], /) -> None:
+    """Names of the user's, of classes and columns: nothing said after this takes them for words.
+
+    A class may be called yes, or a column score, which have a Chinese where they are words of ours.
+    """
+    if _spoken[-1]:
+        from cartograd.core.catalogue import catalogue
+
+        catalogue().keep(names)
 
 
 def named(heading: str, /) -> bool:

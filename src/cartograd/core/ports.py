@@ -13,6 +13,7 @@ from cartograd.core.agreement import check_port
 from cartograd.core.column import Column, column_of
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.fits import check_fields
+from cartograd.core.language import keep
 from cartograd.core.older_outputs import task_of_old
 from cartograd.core.sizes import sizes_of
 from cartograd.core.task import Task
@@ -104,6 +105,7 @@ class Port:
             raise UsageError(f"port {self.name!r}: positive={self.positive!r} is no label of it")
         if self.task:
             tasks.find(self.task)
+        keep((*self.labels, *(column.name for column in self.columns)))
         if not self.temperature > 0 or not all(0 <= one <= 1 for one in self.thresholds):
             raise UsageError(f"port {self.name!r}: temperature or a threshold is out of range")
 

@@ -11,6 +11,19 @@ MOST_WAYS = 1_000_000
 
 PLACE = re.compile(r"\{([A-Za-z_]\w*)\}")
 WHOLE = re.compile(r"(?<![\w\0])[A-Za-z]+(?![\w\0])")
+ATOM = re.compile(
+    r"""(['"]).*\1|[^\s]*|[-+]?[\d.,]+\s\S{1,9}|\S+ \S+(?:  \S+ \S+)+"""
+    r"""|[^\s,;:()][^,;:()]{0,30} [\d.,]+(?:, [^,;:()]{1,30} [\d.,]+)+(?:, \.\.\.)?""",
+    re.DOTALL,
+)
+"""What is no sentence: quoted, a word, a figure with its unit, names and figures in a row."""
+PROSE = re.compile(
+    r"(?<!\S)(?:an?|and|are|as|by|for|from|has|have|in|is|it|of|on|or|than|that|the|their|to|was|"
+    r"were|which|with)(?![^\s,;:])"
+)
+"""A word that no name consists of: what has it is a sentence, of which some is unknown."""
+HEADED = re.compile(r"[\w-]+: \S")
+"""A name with a colon before a sentence, as the lines of a source have it."""
 _ENDING = re.compile(r"s\d*")
 """Places for what English alone needs: `example{s}`, `{s}` for is or are."""
 
@@ -71,7 +84,7 @@ class Template:
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """What matches it; a place that comes again holds the same again.
+        """What matches it; a place that comes again holds the same again, and none holds two lines.
 
         Of two places side by side the second is a remark: it begins like one, or is empty.
         """
@@ -82,9 +95,38 @@ class Template:
             what = r"\w{0,5}" if _ENDING.fullmatch(name) else what
             parts.append(f"(?P={name})" if name in names[:at] else f"(?P<{name}>{what})")
             parts.append(re.escape(self.literals[at + 1]))
-        return re.compile("".join(parts), re.DOTALL)
+        return re.compile("".join(parts))
 
 
 def unescaped(text: str, /) -> str:
     """A piece of a template as it is shown: braces of its own are doubled in it."""
     return text.replace("{{", "{").replace("}}", "}")
+
+
+def closed(text: str, /) -> bool:
+    """Whether no bracket closes in a text that did not open in it."""
+    deep = 0
+    for letter in text if ")" in text else "":
+        deep += (letter == "(") - (letter == ")")
+        if deep < 0:
+            return False
+    return True
+
+
+def bracketed(text: str, /) -> tuple[str, str]:
+    """A text that ends in brackets: what is before them, and what is in them.
+
+    >>> bracketed("3 of 4 (by chance 1) (line 2 (test))")
+    ('3 of 4 (by chance 1)', 'line 2 (test)')
+    """
+    deep = 0
+    for at in range(len(text) - 1, 0, -1):
+        deep += (text[at] == ")") - (text[at] == "(")
+        if deep == 0:
+            return text[:at].rstrip(), text[at + 1 : -1]
+    return text, ""
+
+
+def is_atom(text: str, /) -> bool:
+    """Whether a text is no sentence: a name, a figure, what is quoted."""
+    return bool(ATOM.fullmatch(text)) and not PROSE.fullmatch(text)

@@ -46,6 +46,16 @@ def docstring(card: Card, /) -> str:
     return ast.get_docstring(_tree(path_of(card))) or ""
 
 
+def summary(card: Card, /) -> str:
+    """The first sentence of that docstring, in one line.
+
+    >>> from cartograd.core.registry import find
+    >>> summary(find("mlp", kind="model")[0])
+    'Multilayer perceptron: layers of neurons, each seeing all of the layer before.'
+    """
+    return " ".join(docstring(card).partition("\n\n")[0].split())
+
+
 def arguments(card: Card, /) -> tuple[Argument, ...]:
     """The keyword-only arguments of a method's class or function, in the order of its source.
 

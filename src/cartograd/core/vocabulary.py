@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cartograd.core.errors import UsageError
+from cartograd.core.language import chinese
 
 LARGEST = 2**63
 """No whole number of a setting reaches it."""
@@ -41,7 +42,7 @@ def check(owner: str, key: str, value: Any, /, *, means: str = "") -> None:
         if isinstance(number, int) and abs(number) >= LARGEST:
             raise UsageError(
                 f"{owner}: {key}={str(value)[:40]} is out of range; expected a number of 64 bits "
-                f"({(means or word.get('means', key)).rstrip('.')})"
+                f"({sense(key, means)})"
             )
         limits = {
             "at least": "min" in entry and not number >= entry["min"],
@@ -54,5 +55,15 @@ def check(owner: str, key: str, value: Any, /, *, means: str = "") -> None:
                 limit = entry[{"at least": "min", "at most": "max"}.get(phrase, phrase)]
                 raise UsageError(
                     f"{owner}: {key}={value!r} is out of range; expected {phrase} {limit} "
-                    f"({(means or word['means']).rstrip('.')})"
+                    f"({sense(key, means)})"
                 )
+
+
+def sense(key: str, means: str, /) -> str:
+    """What a word means, as its owner says it; in Chinese its general sense, which has Chinese.
+
+    >>> sense("seed", "of the random starts."), sense("no such word", "")
+    ('of the random starts', 'no such word')
+    """
+    general = str(words().get(key, {}).get("means", ""))
+    return (general if chinese() and general else means or general or key).rstrip(".")

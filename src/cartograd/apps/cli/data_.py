@@ -10,6 +10,7 @@ from cartograd.apps.cli.common import File
 from cartograd.apps.cli.following import following, of_data
 from cartograd.apps.cli.names import naming
 from cartograd.core import registry
+from cartograd.core.language import chinese
 
 if TYPE_CHECKING:
     from cartograd.data.store.packages import Item
@@ -32,10 +33,16 @@ def list_(*, json: bool = False) -> None:
         shown = [{key: getattr(card, key) for key in ("name", "title", "zh")} for card in sources]
         output.emit({"sources": shown, "packages": [_plain(item) for item in items]})
         return
-    output.table(("source", "what it is"), [(card.name, card.title) for card in sources])
+    zh = chinese()
+    output.table(
+        ("source", "what it is"), [(card.name, card.zh if zh else card.title) for card in sources]
+    )
     output.table(
         ("package", "what it is", "size", "here"),
-        [(x.name, x.title, units.size(x.size), "yes" if x.path else "no") for x in items],
+        [
+            (x.name, x.zh if zh else x.title, units.size(x.size), "yes" if x.path else "no")
+            for x in items
+        ],
         right=("size",),
     )
     output.lines(following("data", "check", "digits"))
@@ -127,7 +134,7 @@ def show(name: str, /, *, json: bool = False) -> None:
         return
     output.lines(
         [
-            ("what", item.title),
+            ("what", item.zh if chinese() else item.title),
             ("package", item.package),
             ("size", units.size(item.size)),
             ("licence", item.licence),

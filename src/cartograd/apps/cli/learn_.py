@@ -109,7 +109,7 @@ def _contents(order: list[str], zh: bool, json: bool) -> None:
         return
     rows = [
         (heading(one), totals[one].zh if zh else totals[one].en, totals[one].holds,
-         totals[one].places, f"cartograd learn {one}", "here" if one == last else "")
+         totals[one].places, f"cartograd learn {one}", "you are here" if one == last else "")
         for one in order
     ]  # fmt: skip
     output.table(("heading", "title", "holds", "of", "page", ""), rows, right=("holds", "of"))

@@ -7,6 +7,7 @@ from cartograd.apps.cli.trying import line, methods
 from cartograd.core import concepts
 from cartograd.core.card import Card
 from cartograd.core.concepts import Place
+from cartograd.core.language import said
 from cartograd.core.sought import heading
 from cartograd.evidence.rows import rows
 from cartograd.evidence.words import between, number
@@ -74,13 +75,13 @@ def _claims(place: str) -> list[dict[str, Any]]:
 
     kept = {one.claim.id: one for one in claims()}
     found = []
-    for name, said in statements().items():
-        if said.concept != place:
+    for name, statement in statements().items():
+        if statement.concept != place:
             continue
         one = kept.get(name)
         finding = one.finding if one and one.finding else None
         found.append({
-            "id": name, "zh": said.claim_zh, "en": said.claim_en,
+            "id": name, "zh": statement.claim_zh, "en": statement.claim_en,
             "verdict": (one.verdict or None) if one else None,
             "figure": None if finding is None else finding["value"],
             "low": None if finding is None else finding["low"],
@@ -100,9 +101,13 @@ def _measured(row: dict[str, Any]) -> str:
 
 def _claimed(claim: dict[str, Any], *, zh: bool) -> str:
     """A statement and its verdict in a line."""
-    said = claim["zh"] if zh else claim["en"]
+    told = claim["zh"] if zh else claim["en"]
     if claim["verdict"] is None:
-        return f"{said} (not measured yet: {claim['id']})"
+        return said(f"{told} (not measured yet: {claim['id']})")
     figure = f"{claim['check']}: {number(claim['figure'])}" if claim["check"] else ""
     within = f", {claim['interval']}" if claim["interval"] else ""
-    return f"{said}: {claim['verdict']} ({figure}{within}; {claim['id']})"
+    if zh:
+        figure = f"`{claim['check']}`：{number(claim['figure'])}" if claim["check"] else ""
+        within = f"，{said(claim['interval'])}" if within else ""
+        return f"{told}：{said(claim['verdict'])}（{figure}{within}；{claim['id']}）"
+    return f"{told}: {claim['verdict']} ({figure}{within}; {claim['id']})"

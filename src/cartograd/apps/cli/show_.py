@@ -106,7 +106,7 @@ def _method(name: str, kind: str | None, out: Path | None, *, zh: bool, json: bo
         output.emit(card.to_json() | found)
         return
     _head(card, preset, zh=zh)
-    print(f"\n{source.docstring(card)}\n")
+    _described(card)
     if can:
         rows = [(what, how) for what, how in can.items()]
         rows += [(what, f"no: {why}") for what, why in cannot.items()]
@@ -227,7 +227,29 @@ def _table(arguments: list[dict[str, object]]) -> None:
     keys = ("name", "type", "default", "means")
     if arguments:
         head = ("argument", "type", "default", "meaning")
-        output.table(head, [[item[key] for key in keys] for item in arguments])
+        told = [item | {"means": _meaning(item)} for item in arguments]
+        output.table(head, [[item[key] for key in keys] for item in told])
+
+
+def _described(card: Card) -> None:
+    """What a method's file says of it: in Chinese its first sentence, and the rest as it stands."""
+    first = source.summary(card)
+    told = said(first)
+    if told != first:
+        print(f"\n{told}")
+        output.say("(what follows is in English, as its file says it)")
+    print(f"\n{source.docstring(card)}\n")
+
+
+def _meaning(item: dict[str, object]) -> str:
+    """What an argument is, in the method's words; in Chinese in those of the vocabulary.
+
+    Those of the method, which say more, stand in English in its source.
+    """
+    own = str(item["means"])
+    general = str(vocabulary.words().get(str(item["name"]), {}).get("means", ""))
+    told = said(general)
+    return told if told != general else own
 
 
 def _argument(item: source.Argument, preset: dict[str, object]) -> dict[str, object]:
@@ -245,7 +267,7 @@ def _argument(item: source.Argument, preset: dict[str, object]) -> dict[str, obj
 
 def _head(card: Card, preset: dict[str, object], *, zh: bool) -> None:
     places = {place.id: place for place in concepts.places()}
-    output.say(f"{card.zh if zh else card.title} ({card.kind})")
+    print(f"{card.zh}（{card.kind}）" if zh else f"{card.title} ({card.kind})")
     lines = {
         "spec": str(Spec(card.name, preset)),
         "also": ", ".join(card.aliases),

@@ -12,6 +12,7 @@ from cartograd.apps.load.likely import TARGETS
 from cartograd.apps.load.named import placed
 from cartograd.apps.load.recognised import source_of, without_target
 from cartograd.core import registry
+from cartograd.core.language import chinese
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset
 
@@ -58,7 +59,8 @@ def taken(given: str | Path | Spec, spec: Spec, made: Dataset | None = None, /) 
     """
     if isinstance(given, Spec) or spec.name == str(given).partition(":")[0].strip():
         return []
-    title = registry.find(spec.name, kind="data")[0].title
+    card = registry.find(spec.name, kind="data")[0]
+    title = card.zh if chinese() else card.title
     what = title if made is None else counted(spec, made)
     lines = [f"{spec.subject} is taken as {spec.name}: {what}"]
     named = str(spec.args.get("target", "")).casefold() in TARGETS

@@ -1,5 +1,6 @@
 """The page of a compression in steps: what each step costs and what it leaves."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from cartograd.apps.report.parts import Figure, Section, Table, chart, table
 from cartograd.apps.report.theme import BLUE, MUTED, quiet
 from cartograd.apps.report.theme import chart as draw
 from cartograd.apps.results.slimmed import COLUMNS, Slimmed
+from cartograd.core.language import chinese, said
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
@@ -34,10 +36,16 @@ def slimmed_page(path: str | Path, found: Slimmed, /) -> Path:
         path,
         [_table(found), _picture(found)],
         title="A model compressed in steps",
-        summary="; ".join(f"{word}: {said}" for word, said in found.said[:-2]) + ".",
+        summary=_told(found.said[:-2]),
         figures=figures,
         seal=str(found.path),
     )
+
+
+def _told(pairs: Sequence[tuple[str, str]]) -> str:
+    """Names and values as a sentence; each is spoken by itself, as one whole it would be long."""
+    joint, end = ("；", "。") if chinese() else ("; ", ".")
+    return joint.join(said(f"{word}: {text}") for word, text in pairs) + end
 
 
 def _table(found: Slimmed) -> Section:

@@ -28,7 +28,7 @@ CARD = Card(
     entry="minilm",
     nodes=("embed/contextual", "transfer/pretrain-finetune"),
     title="MiniLM sentence embeddings (all-MiniLM-L6-v2)",
-    zh="MiniLM 句向量(all-MiniLM-L6-v2)",
+    zh="MiniLM 句向量（all-MiniLM-L6-v2）",
     paper="MiniLM: deep self-attention distillation for task-agnostic compression of pre-trained "
     "transformers",
     year=2020,

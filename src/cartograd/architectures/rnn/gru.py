@@ -41,7 +41,7 @@ CARD = Card(
     entry="GRU",
     nodes=("rnn/gru", "rnn/bidirectional", "rnn/stacked"),
     title="GRU",
-    zh="门控循环单元",
+    zh="GRU（门控循环单元）",
     paper="Learning phrase representations using RNN encoder-decoder for statistical machine "
     "translation",
     year=2014,

@@ -38,7 +38,7 @@ CARD = Card(
     entry="TCN",
     nodes=("ar/wavenet",),
     title="Temporal convolutional network",
-    zh="时间卷积网络(TCN)",
+    zh="时间卷积网络（TCN）",
     paper="An empirical evaluation of generic convolutional and recurrent networks for sequence "
     "modeling",
     year=2018,

@@ -35,7 +35,7 @@ CARD = Card(
     kind="data",
     entry="clip_art",
     title="Open Clip Art, drawings of a dozen kinds of things",
-    zh="Open Clip Art 剪贴画(十二类)",
+    zh="Open Clip Art 剪贴画（十二类）",
     proofs=(
         "law: each class has the same number in each part, and fewer shots take away from training "
         "alone",

@@ -31,7 +31,7 @@ CARD = Card(
     kind="data",
     entry="co2",
     title="Weekly CO2 over Mauna Loa, to be forecast",
-    zh="莫纳罗亚每周 CO2 浓度(预测)",
+    zh="莫纳罗亚每周 CO2 浓度（预测）",
     proofs=("law: the weeks, gaps and season of the published table",),
 )
 

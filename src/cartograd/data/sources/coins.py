@@ -41,7 +41,7 @@ CARD = Card(
     kind="data",
     entry="coins",
     title="A photograph of coins in tiles, with masks",
-    zh="硬币照片(切块,带掩码)",
+    zh="硬币照片（切块，带掩码）",
     proofs=("law: no part of the photograph is in two parts, and each coin is whole in one",),
 )
 

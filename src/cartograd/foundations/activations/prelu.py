@@ -31,7 +31,7 @@ CARD = Card(
     entry="PReLU",
     nodes=("activation/prelu",),
     title="PReLU",
-    zh="参数化线性整流单元",
+    zh="PReLU（参数化线性整流单元）",
     paper="Delving deep into rectifiers: surpassing human-level performance on ImageNet "
     "classification",
     year=2015,

@@ -38,7 +38,7 @@ CARD = Card(
     entry="gradient_shap",
     nodes=("xai/shap",),
     title="Gradient SHAP (expected gradients)",
-    zh="梯度 SHAP(期望梯度)",
+    zh="梯度 SHAP（期望梯度）",
     paper="Improving performance of deep learning models with axiomatic attribution priors and "
     "expected gradients",
     year=2021,

@@ -40,7 +40,7 @@ CARD = Card(
     entry="synonym_swap",
     nodes=("attack/query",),
     title="Synonym swap (TextFooler)",
-    zh="同义词替换攻击(TextFooler)",
+    zh="同义词替换攻击（TextFooler）",
     aliases=("textfooler",),
     paper="Is BERT really robust? A strong baseline for natural language attack on text "
     "classification and entailment",

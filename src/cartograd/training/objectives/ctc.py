@@ -44,7 +44,7 @@ CARD = Card(
     entry="CTC",
     nodes=("loss/cross-entropy", "seq2seq/encoder-decoder"),
     title="CTC (connectionist temporal classification)",
-    zh="CTC(联结主义时间分类)",
+    zh="CTC（联结主义时间分类）",
     paper="Connectionist temporal classification: labelling unsegmented sequence data with "
     "recurrent neural networks",
     year=2006,
