@@ -13,8 +13,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cartograd.apps.load.options import DataOptions
-from cartograd.core.catalogue import FOLDER, Catalogue, fill
+from cartograd.core.catalogue import FOLDER, Catalogue
 from cartograd.core.po_file import read
+from cartograd.core.sentence import fill
 from cartograd.engine.loop.option_fields import docs
 from cartograd.engine.loop.options import FitOptions
 from tools.listed_messages import listed, titles

@@ -11,7 +11,7 @@ has no Chinese yet, so that half a sentence is never translated.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -20,12 +20,14 @@ from cartograd.core.po_file import read
 from cartograd.core.sentence import (
     ATOM,
     HEADED,
+    LOOSE,
     PLACE,
     PROSE,
     WHOLE,
     Template,
     bracketed,
     closed,
+    fill,
     is_atom,
     unescaped,
 )
@@ -41,10 +43,6 @@ REMEMBERED = 4096
 """Texts whose Chinese is kept: a server meets ever new ones."""
 
 _WORDS = re.compile(r"[A-Za-z]{2}")
-_HAN = "\u3000-\u303f\u4e00-\u9fff\uff00-\uffef"
-_LOOSE = re.compile(rf"(?<=[{_HAN}]) (?=[{_HAN}])")
-_TIGHT = re.compile(r"(?<=[\u4e00-\u9fff])\0+(?=[\w`-])(?![\u4e00-\u9fff])|"
-                    r"(?<=[\w`%])(?<![\u4e00-\u9fff])\0+(?=[\u4e00-\u9fff])")  # fmt: skip
 _SENTENCES = ((re.compile(r"(?<=[\w)}%][.!?]) (?=[A-Z{])"), ""), (re.compile("; "), "；"))
 """Between sentences, and between the halves of one; and their Chinese."""
 _JOINTS = (("; ", "；"), (". ", "。"), (": ", "："), (", ", "，"))
@@ -163,7 +161,7 @@ class Catalogue:
         """What `_found` gives of a text that is no sentence without places."""
         near = self._near(text)
         if not self._first([one for one in near if not one.weak], text, deep):
-            told = self._headed(text, deep) or self._noted(text, deep)
+            told = self._headed(text, deep) or self._noted(text, deep) or self._stopped(text, deep)
             if told is not None:
                 return told
         for joint, between in _SENTENCES:  # a template of two comes before one that swallows
@@ -238,7 +236,7 @@ class Catalogue:
             if joint in text:
                 joined = self._joined(text.split(joint, 1 if joint == ": " else -1), deep - 1)
                 if joined is not None:
-                    return _LOOSE.sub("", chinese.join(joined))
+                    return LOOSE.sub("", chinese.join(joined))
         return None
 
     def _headed(self, text: str, deep: int) -> str | None:
@@ -263,6 +261,13 @@ class Catalogue:
         known = inner is not None or is_atom(tail)
         return f"{told}（{inner or tail}）" if told and known else None
 
+    def _stopped(self, text: str, deep: int) -> str | None:
+        """The Chinese of a sentence whose template lacks the full stop."""
+        bare = text[:-1] if text.endswith(".") else ""
+        near = [one for one in self._near(bare) if not one.weak] if bare else []
+        told = self.exact.get(bare) or self._first(near, bare, deep - 1)
+        return f"{told}。" if told else None
+
     def _joined(self, parts: Iterable[str], deep: int) -> list[str] | None:
         """Each of these in Chinese or a single word; nothing where one is a sentence unknown."""
         parts = list(parts)
@@ -280,16 +285,6 @@ class Catalogue:
 def _rank(one: Template) -> tuple[int, bool, bool]:
     """What says most comes first; of equals what has Chinese, and what says how it ends."""
     return -one.weight, not one.chinese, one.text.endswith("}")
-
-
-def fill(chinese: str, places: Mapping[str, str], /) -> str:
-    """A sentence with what stands in its places, spaced as Chinese beside Latin letters is.
-
-    >>> fill("缺少{path}", {"path": "a.csv"}), fill("缺少 {what}", {"what": "数据"})
-    ('缺少 a.csv', '缺少数据')
-    """
-    marked = PLACE.sub(lambda place: f"\0{places.get(place[1], '')}\0", unescaped(chinese))
-    return _LOOSE.sub("", _TIGHT.sub(" ", marked).replace("\0", ""))
 
 
 @cache

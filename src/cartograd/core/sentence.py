@@ -1,6 +1,7 @@
 """A sentence with places for what changes, and how a finished one is recognised."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,6 +25,11 @@ PROSE = re.compile(
 """A word that no name consists of: what has it is a sentence, of which some is unknown."""
 HEADED = re.compile(r"[\w-]+: \S")
 """A name with a colon before a sentence, as the lines of a source have it."""
+_HAN = "\u3000-\u303f\u4e00-\u9fff\uff00-\uffef"
+LOOSE = re.compile(rf"(?<=[{_HAN}]) (?=[{_HAN}])")
+"""A space between Chinese letters."""
+_TIGHT = re.compile(r"(?<=[\u4e00-\u9fff])\0+(?=[\w`-])(?![\u4e00-\u9fff])|"
+                    r"(?<=[\w`%])(?<![\u4e00-\u9fff])\0+(?=[\u4e00-\u9fff])")  # fmt: skip
 _ENDING = re.compile(r"s\d*")
 """Places for what English alone needs: `example{s}`, `{s}` for is or are."""
 
@@ -130,3 +136,13 @@ def bracketed(text: str, /) -> tuple[str, str]:
 def is_atom(text: str, /) -> bool:
     """Whether a text is no sentence: a name, a figure, what is quoted."""
     return bool(ATOM.fullmatch(text)) and not PROSE.fullmatch(text)
+
+
+def fill(chinese: str, places: Mapping[str, str], /) -> str:
+    """A sentence with what stands in its places, spaced as Chinese beside Latin letters is.
+
+    >>> fill("缺少{path}", {"path": "a.csv"}), fill("缺少 {what}", {"what": "数据"})
+    ('缺少 a.csv', '缺少数据')
+    """
+    marked = PLACE.sub(lambda place: f"\0{places.get(place[1], '')}\0", unescaped(chinese))
+    return LOOSE.sub("", _TIGHT.sub(" ", marked).replace("\0", ""))
