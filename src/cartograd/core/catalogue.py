@@ -137,7 +137,7 @@ class Catalogue:
         else:
             self.spent.clear()
             found = self._found(core, DEEPEST)
-            if found is None and core.startswith("- "):  # a point of a list
+            if found is None and core.startswith("- ") and core.isascii():  # a point of a list
                 core = core.removeprefix("- ")
                 found = self._found(core, DEEPEST)
         return text if found is None else text.replace(core, found, 1)
