@@ -39,6 +39,12 @@ ENGLISH = re.compile(r"(?:\b[A-Za-z][A-Za-z'-]*,? ){3,}[A-Za-z]+")
 """Four words in a row."""
 OWN = re.compile(r"""cartograd .*|(['"]).*?\1|`.*?`""")
 """What is the same in every language: commands, and what somebody has written."""
+YET = re.compile(
+    "rows of a table|drift as a whole|Passes with|In relative terms|TF-IDF of its words|"
+    "of what the texts hold|published sentences|is taken as|"
+    "precision, recall and F1 are of|that are there already"
+)
+"""Of sentences that are put together of several, and have no Chinese yet."""
 COLOURS = re.compile(r"\x1b\[[\d;]*m")
 
 WARM = (
@@ -168,8 +174,9 @@ class Newcomer:
             assert not HAN.search(out + err), (words, out, err)
             return
         with speaking("zh"):
-            for text in map(str.strip, COLOURS.sub("", out).splitlines()):
-                if said(text) != text:
+            for text in map(str.strip, COLOURS.sub("", out + err).splitlines()):
+                rest = OWN.sub("", text)
+                if (said(text) != text or ENGLISH.search(rest)) and not YET.search(rest):
                     self.strange.append((*words[:2], text))
 
     def begins(self, until="serve"):

@@ -31,7 +31,7 @@ def chosen(progress: Any, /) -> list[Any]:
 def shown(text: str, /) -> None:
     """Write to standard error; that nobody reads it any more (`| head`) is no reason to end."""
     with suppress(OSError, ValueError):
-        sys.stderr.write(said(text))
+        sys.stderr.write("".join(map(said, text.splitlines(keepends=True))))
         sys.stderr.flush()
 
 
