@@ -3,9 +3,9 @@
     python -m tests.windows 'train mlp --data digits' 'runs list'
 
 No `fcntl`, no `fork`, no user numbers, few signals; a folder cannot be opened, a file that is open
-not moved, and only who may write a file may ask the disk to keep it; names that Windows does not
-take are refused; text files need their encoding named. The commands run one after the other in
-this process, and the exit code is that of the first that fails.
+not moved (nor, of ours, removed), and only who may write a file may ask the disk to keep it; names
+that Windows does not take are refused; text files need their encoding named. The commands run one
+after the other in this process, and the exit code is that of the first that fails.
 """
 
 import errno
@@ -17,6 +17,7 @@ import shutil
 import signal
 import sys
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -47,6 +48,7 @@ def keep_rules() -> None:
     os.fsync = _kept(os.fsync)
     os.replace = os.rename = _moved(os.replace)
     os.mkdir = _made(os.mkdir)
+    os.unlink = os.remove = _removed(os.unlink)
     Path.replace = lambda old, new: (os.replace(old, new), Path(new))[1]  # type: ignore[method-assign]
     from cartograd.core import system
 
@@ -85,6 +87,23 @@ def _moved(plain):
         plain(old, new, **named)
 
     return replace
+
+
+def _removed(plain):
+    """What we write beside its place is not removed while any process has it open."""
+
+    def unlink(path, **named):
+        if "cartograd-" in os.path.basename(os.fspath(path)):
+            there = os.path.realpath(path)
+            for link in Path("/proc").glob("[0-9]*/fd/*"):
+                name = ""
+                with suppress(OSError):
+                    name = os.readlink(link)
+                if name == there:
+                    raise PermissionError(errno.EACCES, f"{path} is open", str(path))
+        plain(path, **named)
+
+    return unlink
 
 
 def _made(plain):

@@ -165,6 +165,22 @@ def test_a_command_ends_well_where_nobody_reads_it_on_windows(monkeypatch):
     assert heard == [True]
 
 
+@pytest.mark.parametrize(("error", "told"), [
+    (OSError(errno.ENOSPC, "No space left on device", "a/b"), "not let a/b be read or written: No"),
+    (OSError(errno.EROFS, "Read-only file system"), "not let files be read or written: Read"),
+    (FileNotFoundError(2, "No usable temporary directory found in ['/tmp']"), "No usable temp"),
+])  # fmt: skip
+def test_a_disk_that_takes_nothing_is_a_line(error, told, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "_called", lambda _: raised(error))
+    assert cli.main(["list"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert told in line
+    other = FileNotFoundError(2, "No such file", "our/own.py")
+    monkeypatch.setattr(cli, "_called", lambda _: raised(other))
+    with pytest.raises(FileNotFoundError):
+        cli.main(["list"])
+
+
 def raised(error):
     raise error
 

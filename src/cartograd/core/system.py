@@ -17,6 +17,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
+from cartograd.core.errors import UsageError
+
 fcntl: ModuleType | None = None
 with suppress(ImportError):  # on Windows
     fcntl = import_module("fcntl")
@@ -29,6 +31,10 @@ FOLDED = WINDOWS or sys.platform == "darwin"
 
 SAVE = signal.Signals.__members__.get("SIGUSR1")
 """The signal that asks a run to save and go on, where there is one."""
+
+_QUOTA = [number for number, name in errno.errorcode.items() if name == "EDQUOT"]
+CLOSED = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, *_QUOTA}
+"""What the system says where nothing can be written, or not by this user."""
 
 TRIES, PAUSE = 6, 0.05
 """How often a file is moved that another program looks at, and the seconds before the second time;
@@ -91,6 +97,19 @@ def unread(error: BaseException | None, /) -> bool:
         and isinstance(error, OSError)
         and error.errno == errno.EINVAL
         and error.filename is None
+    )
+
+
+def refuses(error: OSError, /) -> bool:
+    """Whether an error says that nothing can be written, or not by this user."""
+    return error.errno in CLOSED or "temporary directory" in str(error)
+
+
+def refusal(error: OSError, /) -> UsageError:
+    """The same as a line for the user, whose system it is."""
+    what = error.filename or "files"
+    return UsageError(
+        f"the system does not let {what} be read or written: {error.strerror or error}"
     )
 
 

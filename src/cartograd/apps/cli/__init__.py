@@ -25,7 +25,7 @@ from cartograd.core import screen
 from cartograd.core.errors import UsageError
 from cartograd.core.interrupt import Stopped, stoppable
 from cartograd.core.language import chinese, said, speaking
-from cartograd.core.system import unheard, unread
+from cartograd.core.system import refusal, refuses, unheard, unread
 
 COMMANDS = {
     "A model's life": (
@@ -115,13 +115,29 @@ def _run(words: Sequence[str], rest: list[str]) -> int:
     except KeyboardInterrupt as error:
         output.note("stopped")
         return error.code if isinstance(error, Stopped) else 130
-    except (OSError, SystemExit) as error:
-        # Rich, which draws the help, ends the process where nobody reads it.
-        if not unread(error.__context__ if isinstance(error, SystemExit) else error):
+    except OSError as error:
+        if not unread(error):
+            return _refused(error, words)
+        unheard()
+        return 0
+    except SystemExit as error:
+        if not unread(error.__context__):  # rich, which draws the help, ends so
             raise
         unheard()
         return 0
     return code if isinstance(code, int) else 0
+
+
+def _refused(error: OSError, words: Sequence[str]) -> int:
+    """The exit code where the system lets nothing be written: that is no bug.
+
+    Raises:
+        OSError: it is of another kind.
+    """
+    if not refuses(error):
+        raise error
+    _mistake(refusal(error), words)
+    return 2
 
 
 def _called(words: Sequence[str]) -> Any:

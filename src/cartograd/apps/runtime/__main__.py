@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from cartograd.core import screen
 from cartograd.core.errors import UsageError
 from cartograd.core.language import said, speaking
-from cartograd.core.system import unheard, unread
+from cartograd.core.system import refusal, refuses, unheard, unread
 
 
 def main() -> int:
@@ -40,10 +40,13 @@ def _run(words: Sequence[str]) -> int:
         _mistake(error)
         return 2
     except OSError as error:
-        if not unread(error):
+        if unread(error):
+            unheard()
+            return 0
+        if not refuses(error):
             raise
-        unheard()
-        return 0
+        _mistake(refusal(error))
+        return 2
     return code
 
 
