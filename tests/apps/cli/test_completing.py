@@ -98,6 +98,8 @@ def test_bash_is_told_of_words_with_colons(cli_run, tmp_path):
         "complete -F _cartograd_whole cartograd"
     ]
     assert "_cartograd" in lines[lines.index("_cartograd_whole() {") :]
+    done = cli_run("--install-completion", "--shell", "bash", "--output", "/dev/null/a/b")
+    assert (done.code, done.err.count("cannot be written: Not a directory")) == (2, 1)
 
 
 BASH = r"""

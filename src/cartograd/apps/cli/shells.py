@@ -10,6 +10,8 @@ from typing import Any
 
 from cyclopts import App
 
+from cartograd.core.errors import UsageError
+
 WHOLE = Path(__file__).with_name("whole_words.bash")
 """What stands around cyclopts' function for bash."""
 
@@ -50,7 +52,14 @@ def install(app: App, /, *, shell: Any, output: Path | None, add_to_startup: boo
         shell: bash, zsh, fish or powershell.
         output: the file, if it is not the usual one.
         add_to_startup: whether the shell's own settings shall name it.
+
+    Raises:
+        UsageError: a file cannot be written.
     """
-    path = app.install_completion(shell=shell, output=output, add_to_startup=add_to_startup)
-    path.write_text(script(app, shell), encoding="utf-8")
+    try:
+        path = app.install_completion(shell=shell, output=output, add_to_startup=add_to_startup)
+        path.write_text(script(app, shell), encoding="utf-8")
+    except OSError as error:
+        place = error.filename or output
+        raise UsageError(f"{place} cannot be written: {error.strerror or error}") from error
     return path

@@ -39,5 +39,5 @@ def check_folder(folder: str | Path, /) -> None:
     Raises:
         UsageError: there is none.
     """
-    if not Path(folder).is_dir():
+    if not str(folder) or not Path(folder).is_dir():
         raise UsageError(f"there is no folder {str(folder)!r}; expected one of texts to search")

@@ -73,7 +73,7 @@ class Passages:
 
     def __init__(self, folder: str | Path, /) -> None:
         home = Path(folder)
-        check_folder(home)
+        check_folder(folder)
         self.all, self.left_out = list[Passage](), Counter[str]()
         for path in sorted(home.rglob("*")):
             if path.is_file():
