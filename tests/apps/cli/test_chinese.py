@@ -97,6 +97,12 @@ def test_a_mistake_tells_what_its_word_means_in_chinese(cli_run):
     assert english(done.err) == []
 
 
+def test_a_sentence_beside_a_quick_model_keeps_its_order():
+    with speaking("zh"):
+        told = said("no better than logistic regression on pixels (0.0 points, -9.8 to 9.8)")
+    assert told == "并不优于像素上的逻辑回归（0.0 个百分点，-9.8 至 9.8）"
+
+
 def test_names_of_the_users_own_are_no_words_of_ours():
     with speaking("zh"):
         assert said("yes") == "是"
