@@ -38,6 +38,7 @@ autodoc_member_order = "bysource"
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 88
 napoleon_use_ivar = True
+napoleon_attr_annotations = False  # letters of shapes are no marks
 
 html_theme = "furo"
 html_title = "Cartograd"
