@@ -4,6 +4,9 @@ The pages lie in build/site and are opened as files: nothing in them asks the ne
 changed is built anew; a warning (a dead link, a picture that is not there) fails the build.
 """
 
+# pyright: reportMissingImports=false
+# Sphinx is in the extra `docs` alone.
+
 import sys
 import time
 from pathlib import Path

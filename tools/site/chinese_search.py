@@ -1,5 +1,8 @@
 """Search that knows Chinese beside English, without a dictionary: each two letters are a word."""
 
+# pyright: reportMissingImports=false
+# Sphinx is in the extra `docs` alone.
+
 import re
 
 from sphinx.search.en import SearchEnglish

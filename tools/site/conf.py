@@ -1,5 +1,8 @@
 """How Sphinx builds the site: without the network, for a browser that opens files."""
 
+# pyright: reportMissingImports=false
+# Sphinx is in the extra `docs` alone.
+
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +47,7 @@ html_theme = "furo"
 html_title = "Cartograd"
 html_static_path = [str(HERE / "static")]
 templates_path = [str(HERE / "templates")]
-html_css_files = ["site.css"]
+smartquotes = False
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
@@ -98,6 +101,7 @@ def _public(app: Sphinx, env: Any, node: Any, content: Any) -> Any:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register what is ours."""
     app.add_search_language(EnglishAndChinese)
+    app.add_css_file("site.css")
     app.connect("html-page-context", _page, priority=400)
     app.connect("missing-reference", _public)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

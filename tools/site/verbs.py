@@ -28,7 +28,7 @@ class Pages:
         self.panels: list[tuple[str, str]] = []
         self.commands: dict[str, str] = {}
 
-    def __call__(self, _: Any, __: Any, panel: Any) -> None:
+    def __call__(self, console: Any, options: Any, panel: Any) -> None:  # noqa: ARG002
         """Keep a panel as a table."""
         if panel.format == "command":
             for entry in panel.entries:
@@ -37,13 +37,13 @@ class Pages:
         rows = [(literal(" ".join(_labels(entry))), _means(entry)) for entry in panel.entries]
         self.panels.append((said(str(panel.title)), table(("", said("means")), rows)))
 
-    def render_usage(self, _: Any, __: Any, usage: Any) -> None:
+    def render_usage(self, console: Any, options: Any, usage: Any) -> None:  # noqa: ARG002
         """Keep the line that shows how a command is called."""
         self.usage = _plain(usage).strip()
 
-    def render_description(self, _: Any, __: Any, told: Any) -> None:
+    def render_description(self, console: Any, options: Any, description: Any) -> None:  # noqa: ARG002
         """Keep what a command is for."""
-        self.about = _told(told) if told else ""
+        self.about = _told(description) if description else ""
 
 
 def _labels(entry: Any) -> list[str]:
