@@ -48,7 +48,20 @@ def test_the_size_grows_with_the_compute_as_the_laws_have_it():
     assert works[-1] == pytest.approx(0.1715 * 1e20**0.5243, rel=0.15)
     for shape in shapes:
         assert shape.dim % (2 * shape.heads) == 0
+        assert min(shape.depth, shape.heads) >= 2
     assert chosen(1e15, 128, 256, {"dim": 96, "heads": 2}).dim == 96
+    assert chosen(1e10, 128, 256, {"depth": 1, "heads": 1}).depth == 1
+
+
+def test_it_trains_as_the_models_of_the_laws_were_unless_somebody_says_otherwise(text):
+    """Two means that forget soon, and gradients that are cut; a federation refuses to cut."""
+    plan = planned("llama", text, compute=1e9)
+    assert "betas=[0.9,0.95]" in plan.value("optimizer")
+    assert plan.value("clip") == 1.0
+    own = planned("llama", text, compute=1e9, optimizer="adamw:lr=1e-3", clip=0.5)
+    assert (own.value("optimizer"), own.value("clip")) == ("adamw:lr=1e-3", 0.5)
+    together = planned("gpt", text, compute=1e9, federated="fedavg:clients=2")
+    assert together.value("clip") is None
 
 
 def test_a_run_by_compute_trains_and_goes_on(text, tmp_path):

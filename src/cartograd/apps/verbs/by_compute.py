@@ -8,14 +8,18 @@ somebody says of them stays, and the others follow from that.
     batch = 0.2920 C^0.3271 tokens                rate = 0.3118 C^-0.1250
 
 The width is the one by which tokens and M are in the ratio of their laws; the depth is a block for
-each 64 features, as in the smallest GPT-3. Then the operations of the model are counted, those of
-the vocabulary too, and as many tokens are read as C leaves for.
+each 64 features, as in the smallest GPT-3, and there are two at least, of two heads or more. Then
+the operations of the model are counted, those of the vocabulary too, and as many tokens are read as
+C leaves for. AdamW keeps 0.95 of its mean of squares, and gradients are cut at a norm of 1, as for
+the models of these laws.
 
 Departures: the laws were fitted from 1e17 to 2e19 operations, and are carried on to smaller ones.
 
 References:
     Xiao Bi et al. DeepSeek LLM: scaling open-source language models with longtermism. 2024.
     https://arxiv.org/abs/2401.02954
+    Catherine Olsson et al. In-context learning and induction heads. 2022 (why two blocks).
+    https://arxiv.org/abs/2209.11895
     Tom Brown et al. Language models are few-shot learners. NeurIPS 2020 (the shape).
     https://arxiv.org/abs/2005.14165
     Niklas Muennighoff et al. Scaling data-constrained language models. 2023 (reading again).
@@ -45,6 +49,10 @@ WORDS = ("depth", "dim", "heads")
 STEP, BLOCK = 16, 64
 """What a narrow width is a multiple of; features for each block and of each head, of which a width
 of more than two blocks is a multiple."""
+
+FEWEST = 2
+"""Blocks, and heads of a block: what came before a word that is read again is found by one block
+upon another, and two heads look at two places at once."""
 
 WIDTHS = (*range(STEP, 2 * BLOCK, STEP), *range(2 * BLOCK, 16_385, BLOCK))
 AGAIN, MOST = 4, 1000
@@ -106,8 +114,11 @@ def with_compute(
         )
     rate = 0.3118 * asked**-0.1250
     follow: dict[str, Any] = {
-        "epochs": epochs, "batch_size": batch, "optimizer": f"adamw:lr={rate:.2g},weight_decay=0.1",
+        "epochs": epochs, "batch_size": batch,
+        "optimizer": f"adamw:lr={rate:.2g},weight_decay=0.1,betas=[0.9,0.95]",
     }  # fmt: skip
+    if settings["privacy"].value is None and settings["federated"].value is None:
+        follow["clip"] = 1.0  # both bound what they take in their own way, and refuse this one
     found = {key: Setting(value, "data") for key, value in follow.items() if key not in settings}
     found["model"] = replace(settings["model"], value=str(spec))
     order = torch.randperm(len(data.train), generator=generator(settings["seed"].value, "compute"))
@@ -169,21 +180,21 @@ def chosen(asked: float, window: int, vocabulary: int, said: Mapping[str, Any], 
         return abs(math.log(tokens / work / ratio))
 
     widths = [said["dim"]] if "dim" in said else WIDTHS
+    depth, heads = said.get("depth"), said.get("heads")
     found = [
-        Shape(said.get("depth", max(1, round(dim / BLOCK))), dim, said.get("heads", _heads(dim)))
-        for dim in widths
+        Shape(depth or max(FEWEST, round(dim / BLOCK)), dim, heads or _heads(dim)) for dim in widths
     ]
     whole = [one for one in found if one.dim % one.heads == 0] or found
     return min(whole, key=off)
 
 
 def _heads(dim: int) -> int:
-    """Heads of about 64 features, an even number of them.
+    """Heads of about 64 features, an even number of them; two at least, where they fit.
 
     >>> _heads(768), _heads(80), _heads(16)
-    (12, 1, 1)
+    (12, 2, 2)
     """
-    fitting = [heads for heads in range(1, dim // 2 + 1) if dim % (2 * heads) == 0] or [1]
+    fitting = [heads for heads in range(FEWEST, dim // 2 + 1) if dim % (2 * heads) == 0] or [1]
     return min(fitting, key=lambda heads: abs(math.log(dim / heads / BLOCK)))
 
 
