@@ -2,7 +2,8 @@
 
 import pytest
 
-from acceptance.scaling import Ran, Told, line, reached
+from acceptance.scaling import Told, reached
+from acceptance.small_models import LARGER, TOKENS, WIDTHS, Ran, grid, line
 from cartograd.training.diagnosis.scaling_law import Law, Prediction, scaling_law
 
 TRUE = Law(1.2, 20.0, 60.0, 0.4, 0.35)
@@ -46,3 +47,10 @@ def test_a_straight_line_misses_the_floor_that_the_law_knows():
     law = scaling_law(small).loss(larger.weights, larger.tokens)
     assert law == pytest.approx(larger.loss, rel=1e-3)
     assert abs(line(small, larger.compute) - larger.loss) > 10 * abs(law - larger.loss)
+
+
+def test_no_two_runs_of_a_seed_are_the_same_and_the_larger_one_is_the_last():
+    runs = grid(4)
+    assert len(set(runs)) == len(runs) == len(WIDTHS) * sum(TOKENS.values()) + 1
+    assert runs[-1] == (*LARGER, 4)
+    assert not set(runs) & set(grid(5))
