@@ -42,7 +42,7 @@ from typing import Literal
 import numpy as np
 
 from cartograd.core.card import Card
-from cartograd.core.errors import UsageError
+from cartograd.core.errors import UsageError, unknown
 
 CARD = Card(
     name="scaling-law",
@@ -178,8 +178,11 @@ def scaling_law(runs: Sequence[Run], /, *, form: Form = "sum") -> Law:
             more tokens bring a large model more than a small one.
 
     Raises:
-        UsageError: there are too few, a number is not above 0, or sizes or lengths do not differ.
+        UsageError: there are too few, a number is not above 0, sizes or lengths do not differ, or
+            there is no such form.
     """
+    if form not in FREE:
+        raise unknown("form", form, FREE)
     table = np.array([tuple(map(float, one)) for one in runs], dtype=float).reshape(-1, 3)
     if len(table) < LEAST:
         raise UsageError(f"{len(table)} runs; a law has five numbers, so give at least {LEAST}")
