@@ -77,8 +77,8 @@ LEAST = 6
 ROBUST = 1e-2
 """From which error of a logarithm on a run counts less than by its square."""
 
-DRAWS = 60
-"""How often the law is fitted again for an interval."""
+DRAWS = 300
+"""How often the law is fitted again for an interval: seven of them lie beyond each of its ends."""
 
 Form = Literal["sum", "kaplan"]
 FREE = {"sum": [0, 1, 2, 3, 4], "kaplan": [0, 1, 2, 3, 5]}
@@ -228,6 +228,17 @@ def _logs(numbers: np.ndarray, table: np.ndarray) -> np.ndarray:
     return np.logaddexp(gamma * np.logaddexp(a - alpha * n, b - beta * d), e)
 
 
+def _slopes(numbers: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """By how much those logarithms change with each of the numbers: n by 6."""
+    a, b, e, alpha, beta, gamma = numbers
+    n, d = np.log(table[:, 0]), np.log(table[:, 1])
+    first, second = a - alpha * n, b - beta * d
+    both = np.logaddexp(first, second)
+    share, above = np.exp(first - both), np.exp(gamma * both - np.logaddexp(gamma * both, e))
+    by = above * gamma * share, above * gamma * (1 - share)
+    return np.stack([*by, 1 - above, -by[0] * n, -by[1] * d, above * both], 1)
+
+
 def _fitted(table: np.ndarray, start: np.ndarray, form: Form) -> tuple[np.ndarray, float]:
     """The numbers that fit runs, and how badly."""
     from scipy.optimize import least_squares
@@ -244,6 +255,7 @@ def _fitted(table: np.ndarray, start: np.ndarray, form: Form) -> tuple[np.ndarra
     found = least_squares(
         lambda numbers: _logs(whole(numbers), table) - target,
         np.clip(start[free], low + 1e-6, high - 1e-6),
+        jac=lambda numbers: _slopes(whole(numbers), table)[:, free],
         bounds=(low, high), loss="huber", f_scale=ROBUST,
         x_scale=np.array([1.0, 1.0, 0.1, 0.1, 0.1, 0.1])[free], max_nfev=200,
     )  # fmt: skip
