@@ -1,5 +1,8 @@
 """Writing a text token by token at batch 1 with SmolLM2-135M, against transformers and llama.cpp.
 
+Another family, Qwen3 (norms of queries and keys, heads wider than their share), stands beside it:
+random weights of its published proportions, the same on both sides.
+
 A step reads every weight once and hardly computes, so the bytes of the weights over the measured
 bandwidth of memory are a limit; the last column says how many times that each side takes. The
 weights are the published ones where they have been fetched (`cartograd data get smollm2`), unpacked
@@ -9,10 +12,10 @@ One thread; the prompt is read within the time.
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from benchmarks.case import Case, Timer, files
+from benchmarks.decoding_files import prepare, prepare_qwen3
 
 TOKENS, WARM, SURE = 64, 4, 6
 """Tokens that are timed; those before them; how many of the answer no rounding changes."""
@@ -20,64 +23,11 @@ FIRST = 4
 """Those that four bits do not change: `The cat sat on`, before `the mat` or `a mat`."""
 ROWS = 8
 """Texts at once."""
-QUESTION = "Repeat after me: the cat sat on the mat."
 WEIGHTS = 134_515_008
 """What a step reads: the embedding is the output's weight, too, and counts once."""
 READ = 512
 """Tokens of the prompt that is only read."""
-
-
-def prepare(folder: Path) -> None:
-    """The model as Hugging Face keeps it, the prompt's tokens, and where llama.cpp's file is."""
-    from safetensors.torch import save_file
-
-    from cartograd.architectures.pretrained.hf_llama import KEYS, READS
-    from cartograd.architectures.pretrained.published_config import settled
-    from cartograd.core.build import build
-    from cartograd.core.errors import UsageError
-    from cartograd.core.key_map_inverse import written
-
-    try:
-        from cartograd.architectures.pretrained.smollm2 import FILE, smollm2
-        from cartograd.data.store import packages
-
-        signed = smollm2()
-        model, tokenizer = signed.model, signed.tokenizer
-        prompt = tokenizer.encode(tokenizer.chat(QUESTION), special=False)
-        (folder / "Q4_1.txt").write_text(str(packages.where("smollm2") / FILE))
-        four = build("gguf-file:type=q4_0", kind="exporter")(signed, folder / "model.gguf")
-        (folder / "Q4_0.txt").write_text(str(four))
-        (folder / "tokenizer.json").write_text(tokenizer.to_json())
-    except UsageError:
-        model, prompt = _random(), list(range(3, 40))
-    config = {
-        "model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 49152,
-        "hidden_size": 576, "num_hidden_layers": 30, "num_attention_heads": 9,
-        "num_key_value_heads": 3, "intermediate_size": 1536, "max_position_embeddings": 8192,
-        "rope_parameters": {"rope_type": "default", "rope_theta": 100_000.0},
-        "rms_norm_eps": 1e-5, "tie_word_embeddings": True, "bos_token_id": 1, "eos_token_id": 2,
-        "pad_token_id": 2, "torch_dtype": "float32",
-    }  # fmt: skip
-    (folder / "config.json").write_text(json.dumps(config))
-    (folder / "prompt.json").write_text(json.dumps(prompt))
-    named = written(
-        model.state_dict(), KEYS(settled(config, READS)), source="a Hugging Face folder"
-    )
-    tensors = {name: tensor.contiguous().clone() for name, tensor in named.items()}
-    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-
-
-def _random() -> Any:
-    import torch
-
-    from cartograd.core.build import build
-
-    torch.manual_seed(0)
-    model = build("smollm2-135m")
-    for name, weight in model.named_parameters():
-        if "norm" not in name:  # large enough that no two tokens are nearly as likely
-            torch.nn.init.normal_(weight, std=0.06)
-    return model
+QWEN3_WEIGHTS = 28 * 512 * (2 * 8 * 128 + 2 * 4 * 128 + 3 * 1536) + 32_768 * 512
 
 
 def _ours(precision: str, count: int, rows: int = 1) -> Callable[[Timer], list[float]]:
@@ -102,10 +52,10 @@ def _ours(precision: str, count: int, rows: int = 1) -> Callable[[Timer], list[f
 def _transformers(dtype: str, count: int) -> Callable[[Timer], list[float]]:
     def side(clock: Timer) -> list[float]:
         import torch
-        from transformers import LlamaForCausalLM
+        from transformers import AutoModelForCausalLM
 
         prompt = torch.tensor([json.loads((files() / "prompt.json").read_text())])
-        model = LlamaForCausalLM.from_pretrained(files(), dtype=getattr(torch, dtype)).eval()
+        model = AutoModelForCausalLM.from_pretrained(files(), dtype=getattr(torch, dtype)).eval()
         model.generation_config.eos_token_id = None  # every side writes as many tokens
 
         def write(length: int) -> Any:
@@ -223,6 +173,20 @@ CASES = (
         tolerance=0.0,
         prepare=prepare,
         moved={"cartograd": 4.0 * WEIGHTS, "transformers": 4.0 * WEIGHTS},
+    ),
+    Case(
+        name="Qwen3, float32",
+        what="A model of 127 million weights in the proportions of Qwen3, in float32; all "
+        f"{TOKENS} tokens must be the same.",
+        unit="token",
+        sides={
+            "cartograd": _ours("float32", TOKENS),
+            "transformers": _transformers("float32", TOKENS),
+        },
+        asked={"transformers": 1.5},
+        tolerance=0.0,
+        prepare=prepare_qwen3,
+        moved={"cartograd": 4.0 * QWEN3_WEIGHTS, "transformers": 4.0 * QWEN3_WEIGHTS},
     ),
     Case(
         name="number formats",

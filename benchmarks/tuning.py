@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from benchmarks.case import Case, Timer, files
-from benchmarks.decoding import prepare
+from benchmarks.decoding_files import prepare
 from benchmarks.peers import declare_torchvision
 
 ROWS, PAIRS, STEPS, WARM, RANK, LR = 4, 2, 4, 1, 8, 1e-3
