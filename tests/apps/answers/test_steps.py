@@ -107,9 +107,14 @@ def test_a_model_that_cannot_write_is_no_transcriber():
         served.predict(torch.zeros(1, 1, 400))
 
 
-@pytest.mark.parametrize(("name", "what"), [("a.png", "not a readable sound"),
-                                            ("empty.wav", "holds no samples"),
-                                            ("none.wav", "not a readable sound")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("a.png", "not a readable sound"),
+        ("empty.wav", "holds no samples"),
+        ("none.wav", "there is no file or folder"),
+    ],
+)
 def test_other_files_are_refused_in_one_line(tmp_path, wav, name, what):
     Image.new("L", (20, 20)).save(tmp_path / "a.png")
     wav("empty.wav", 0)

@@ -86,14 +86,17 @@ class RunFolder:
             raise UsageError(f"cannot write {self.path}: {error.strerror or error}") from error
         try:
             self._lock = FolderLock(self.path, marked=True)
-            self._drop_half_line(self.path / "events.jsonl")
         except OSError as error:
             raise UsageError(f"cannot write {self.path}: {error.strerror or error}") from error
         if is_run(self.path) and not resume:
             self.close()
-            raise UsageError(
-                f"{self.path} holds a run already; resume it, or choose another folder"
-            )
+            said = f"{self.path} holds a run already; resume it, or choose another folder"
+            raise UsageError(said)
+        try:
+            self._drop_half_line(self.path / "events.jsonl")
+        except OSError as error:
+            self.close()
+            raise UsageError(f"cannot write {self.path}: {error.strerror or error}") from error
 
     def close(self) -> None:
         """Let others write the folder."""
