@@ -131,6 +131,7 @@ MODELS = {
     "mt5": ("MT5ForConditionalGeneration", "MT5Config", T5),
     "mt5 classes": ("MT5ForSequenceClassification", "MT5Config", T5 | LABELS),
     "mt5 encoder": ("MT5EncoderModel", "MT5Config", T5),
+    "umt5": ("UMT5ForConditionalGeneration", "UMT5Config", T5),
     "bart": ("BartForConditionalGeneration", "BartConfig", BART),
     "bart classes": ("BartForSequenceClassification", "BartConfig", BART | LABELS),
     "bart answers": ("BartForQuestionAnswering", "BartConfig", BART),

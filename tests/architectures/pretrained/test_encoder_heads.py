@@ -29,9 +29,10 @@ FAMILIES = {
     "DebertaV2": (DEBERTA, ALL), "ModernBert": (MODERN, ALL),
     "Bart": (BART, {head: ALL[head] for head in ("hidden", "classify", "extract")}),
     "T5": (T5, {"hidden": "EncoderModel"} | {head: ALL[head] for head in READING}),
+    "UMT5": (T5, {"hidden": "EncoderModel"} | {head: ALL[head] for head in READING}),
     "MT5": (T5, {"hidden": "EncoderModel"} | {head: ALL[head] for head in READING}),
 }  # fmt: skip
-BY_THE_END = ("Bart", "T5", "MT5")
+BY_THE_END = ("Bart", "T5", "MT5", "UMT5")
 """Families that classify by the last token; others by the first, which may be padding."""
 
 CASES = [
@@ -48,9 +49,11 @@ def _exact(monkeypatch):
     """Their numbers in the type that they are given."""
     from transformers.models.mt5 import modeling_mt5
     from transformers.models.t5 import modeling_t5
+    from transformers.models.umt5 import modeling_umt5
 
     monkeypatch.setattr(modeling_t5.T5LayerNorm, "forward", exact)
     monkeypatch.setattr(modeling_mt5.MT5LayerNorm, "forward", exact)
+    monkeypatch.setattr(modeling_umt5.UMT5LayerNorm, "forward", exact)
     exact_roots(monkeypatch)
     single = torch.Tensor.float
     monkeypatch.setattr(

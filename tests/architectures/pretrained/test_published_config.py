@@ -383,6 +383,12 @@ CHANGES = {
         "decoder_start_token_id": 7, "is_encoder_decoder": False, "d_kv": 4, "dropout_rate": 0.5,
         "num_heads": 4, "something_new": 1,
     },
+    "umt5": {
+        "feed_forward_proj": "gated-silu", "relative_attention_num_buckets": 16,
+        "relative_attention_max_distance": 64, "layer_norm_epsilon": 1e-3,
+        "num_decoder_layers": 1, "something_new": 1, "scalable_attention": True,
+        "is_encoder_decoder": False, "d_kv": 4, "num_heads": 4,
+    },
     "bart": {
         "activation_function": "relu", "scale_embedding": True, "normalize_before": True,
         "add_final_layer_norm": True, "static_position_embeddings": True,
@@ -472,6 +478,8 @@ t5_classes/eos_token_id t5_classes/num_decoder_layers t5_answers/decoder_start_t
 mt5/feed_forward_proj mt5/something_new
 mt5/relative_attention_num_buckets mt5/relative_attention_max_distance
 mt5/layer_norm_epsilon mt5/num_decoder_layers mt5/scale_decoder_outputs mt5/is_encoder_decoder
+umt5/feed_forward_proj umt5/relative_attention_num_buckets umt5/relative_attention_max_distance
+umt5/layer_norm_epsilon umt5/num_decoder_layers umt5/is_encoder_decoder umt5/something_new
 bart/activation_function bart/scale_embedding bart/normalize_before bart/add_final_layer_norm
 bart/static_position_embeddings bart/extra_pos_embeddings bart/decoder_attention_heads
 bart/encoder_attention_heads bart/decoder_ffn_dim bart/is_decoder bart/is_encoder_decoder

@@ -49,6 +49,8 @@ COUNTS = {
     "flan-t5-xl": ("T5ForConditionalGeneration", t5(FLAN, 2048, 5120, 24, 32), 2_849_757_184),
     "mt5-base": ("MT5ForConditionalGeneration", t5(MT5, 768, 2048, 12, 12), 582_401_280),
     "mt5-large": ("MT5ForConditionalGeneration", t5(MT5, 1024, 2816, 24, 16), 1_229_581_312),
+    "umt5-base": ("UMT5ForConditionalGeneration",
+                  t5(MT5, 768, 2048, 12, 12) | {"vocab_size": 256384}, 592_043_520),
     "bart-large": ("BartModel", {}, 406_291_456),
     "distilgpt2": ("GPT2LMHeadModel", {"n_layer": 6}, 81_912_576),
     "vit-base-patch16-224": ("ViTForImageClassification", {"num_labels": 1000}, 86_567_656),

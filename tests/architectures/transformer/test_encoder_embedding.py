@@ -32,6 +32,7 @@ BODIES = {
     "bert": "BertModel", "roberta": "RobertaModel", "xlm-roberta": "XLMRobertaModel",
     "distilbert": "DistilBertModel", "electra": "ElectraModel", "modernbert": "ModernBertModel",
     "deberta-v2": "DebertaV2Model", "t5": "T5EncoderModel", "mt5": "MT5EncoderModel",
+    "umt5": "UMT5EncoderModel",
 }  # fmt: skip
 POOLINGS = ("mean", "cls", "max")
 
@@ -41,9 +42,11 @@ def _exact(monkeypatch):
     """Their numbers in the type that they are given."""
     from transformers.models.mt5 import modeling_mt5
     from transformers.models.t5 import modeling_t5
+    from transformers.models.umt5 import modeling_umt5
 
     monkeypatch.setattr(modeling_t5.T5LayerNorm, "forward", exact)
     monkeypatch.setattr(modeling_mt5.MT5LayerNorm, "forward", exact)
+    monkeypatch.setattr(modeling_umt5.UMT5LayerNorm, "forward", exact)
     exact_roots(monkeypatch)
     single = torch.Tensor.float
     monkeypatch.setattr(

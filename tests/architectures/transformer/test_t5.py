@@ -1,10 +1,12 @@
 """T5 against transformers, its decoder against itself, and the paper's counts."""
 
 from importlib import import_module
+from itertools import takewhile
 
 import pytest
 import torch
 
+from cartograd.architectures.decoding.beam import beam_search
 from cartograd.architectures.pretrained.hf import hf
 from cartograd.architectures.transformer.distances import ranged
 from cartograd.architectures.transformer.t5 import T5
@@ -91,7 +93,7 @@ def test_equals_transformers(form, tmp_path):
 
 
 @pytest.mark.oracle("t5")
-@pytest.mark.parametrize("kind", ["T5", "MT5"])
+@pytest.mark.parametrize("kind", ["T5", "MT5", "UMT5"])
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("whole", [True, False])
 def test_encoders_are_read_alone(kind, form, whole, tmp_path, monkeypatch):
@@ -108,20 +110,23 @@ def test_encoders_are_read_alone(kind, form, whole, tmp_path, monkeypatch):
     real = source != 0
     expected = theirs(source, attention_mask=real.long()).last_hidden_state
     table = "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"
-    pairs = [("shared.weight", "model.tokens.weight"), (table, "model.encoder_bias.weight")]
+    first = ".0" if kind == "UMT5" else ""
+    bias = f"model.encoder_bias{first}.weight"
+    pairs = [("shared.weight", "model.tokens.weight"), (table, bias)]
     if not whole:
         same_file(tmp_path, mine, "no prefix")
     compared(theirs, mine, mine(source) * real[..., None], expected * real[..., None], pairs)
 
 
 @pytest.mark.oracle("t5")
+@pytest.mark.parametrize("kind", ["MT5", "UMT5"])
 @pytest.mark.parametrize("tied", [True, False])
-def test_mt5_equals_transformers(tied, tmp_path, monkeypatch):
-    """Scores are not scaled, also where the matrix is the embedding's."""
-    from transformers.models.mt5.modeling_mt5 import MT5LayerNorm
-
-    monkeypatch.setattr(MT5LayerNorm, "forward", exact)
-    model = transformers.MT5ForConditionalGeneration(transformers.MT5Config(**SIZES))
+def test_of_many_languages_equal_transformers(kind, tied, tmp_path, monkeypatch):
+    """Scores of mT5 are not scaled, also where the matrix is the embedding's; those of umT5 are."""
+    module = import_module(f"transformers.models.{kind.lower()}.modeling_{kind.lower()}")
+    monkeypatch.setattr(getattr(module, f"{kind}LayerNorm"), "forward", exact)
+    config = getattr(transformers, f"{kind}Config")(**SIZES)
+    model = getattr(transformers, f"{kind}ForConditionalGeneration")(config)
     if not tied:
         model.lm_head.weight = torch.nn.Parameter(torch.zeros(23, 16))
         model.config.tie_word_embeddings = False
@@ -134,8 +139,44 @@ def test_mt5_equals_transformers(tied, tmp_path, monkeypatch):
     ).logits  # fmt: skip
     answer = mine(source, target)
     torch.testing.assert_close(answer, expected, rtol=1e-10, atol=1e-10)
+    table = "block.1.layer.0.SelfAttention.relative_attention_bias.weight"
+    pairs = [("shared.weight", "model.tokens.weight")]
+    if kind == "UMT5":
+        same_file(tmp_path, mine, "no prefix")
+        pairs += [
+            (f"{side}.{table}", f"model.{side}_bias.1.weight") for side in ("encoder", "decoder")
+        ]
     if not tied:
-        compared(theirs, mine, answer, expected, [("shared.weight", "model.tokens.weight")])
+        compared(theirs, mine, answer, expected, pairs)
+
+
+@pytest.mark.oracle("t5")
+@pytest.mark.parametrize("kind", ["T5", "MT5", "UMT5"])
+@pytest.mark.parametrize(("beams", "penalty"), [(2, 0.5), (4, 2.0)])
+@pytest.mark.parametrize(
+    ("early", "ending"), [(True, "full"), (False, "likely"), ("never", "certain")]
+)
+def test_a_beam_search_finds_what_transformers_finds(kind, beams, penalty, early, ending, tmp_path):
+    """Every beam with its score, of texts that are filled up and end at different lengths."""
+    config = getattr(transformers, f"{kind}Config")(**SIZES, decoder_start_token_id=0)
+    theirs = saved(getattr(transformers, f"{kind}ForConditionalGeneration")(config), tmp_path)
+    mine, (source, _) = ours(tmp_path), texts()
+    end = [1, 5, 9]
+    found = theirs.generate(
+        source, attention_mask=(source != 0).long(), num_beams=beams, max_new_tokens=8,
+        num_return_sequences=beams, length_penalty=penalty, early_stopping=early,
+        eos_token_id=end, return_dict_in_generate=True, output_scores=True,
+    )  # fmt: skip
+    rows = found.sequences[:, 1:].tolist()
+    expected = [list(takewhile(lambda token: token not in end, row)) for row in rows]
+    answers = beam_search(
+        mine.model.decoder(source, 9), torch.zeros(3, 1, dtype=torch.int64), length=8,
+        stop=set(end), beams=beams, length_penalty=penalty, ending=ending,
+    )  # fmt: skip
+    mine_found = [one for row in answers for one in row]
+    assert [[one for one in own.tokens if one not in end] for own in mine_found] == expected
+    scores = torch.tensor([one.score for one in mine_found])
+    torch.testing.assert_close(scores, found.sequences_scores.to(scores), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.oracle("t5")
@@ -153,7 +194,7 @@ def test_ranges_of_distance(both):
     ("name", "count"),
     [
         ("t5-small", 60_506_624), ("t5-base", 222_903_552), ("t5-large", 737_668_096),
-        ("flan-t5-small", 76_961_152), ("mt5-small", 300_176_768),
+        ("flan-t5-small", 76_961_152), ("mt5-small", 300_176_768), ("umt5-small", 306_601_984),
         ("t5-base:head=hidden", 109_628_544),
     ],
 )  # fmt: skip

@@ -16,6 +16,9 @@ def random_blocks(kind, n=64, seed=0):
     """Random bytes, but scales that are finite: they are half-precision numbers."""
     draw = np.random.default_rng(seed)
     blocks = draw.integers(0, 256, (n, KINDS[kind][1]), dtype=np.uint8)
+    if kind == "MXFP4":  # a shared power of two, of which the greatest overflow
+        blocks[:, 0] = [0, 1, *draw.integers(2, 250, n - 2)]
+        return blocks
     places = {"Q4_1": (0, 2), "Q5_1": (0, 2), "Q4_K": (0, 2), "Q5_K": (0, 2), "Q6_K": (208,)}
     for place in places.get(kind, (0,)):
         scales = draw.normal(size=n).astype(np.float16).view(np.uint8).reshape(n, 2)

@@ -1,8 +1,8 @@
 r"""Models in GGUF files, as llama.cpp keeps them: sizes, weights, tokenizer and chat template.
 
 The family stands in `general.architecture`; LLaMA and Qwen2 are known, which our LLaMA holds, and
-Qwen3 (also with experts), Gemma 2 and 3 and Phi-3, which are settings of a `decoder`. So is a LLaMA
-with experts, which is Mixtral.
+Qwen3 (also with experts), Gemma 2 and 3, Phi-3 and gpt-oss, which are settings of a `decoder`. So
+is a LLaMA with experts, which is Mixtral.
 Quantised weights become float32. For LLaMA the rows of queries and keys were put in an order in
 which the two numbers of a rotation are neighbours; they are put back, head by head.
 
@@ -23,7 +23,14 @@ from typing import Any
 import torch
 
 from cartograd.architectures.pretrained.filled import filled
-from cartograd.architectures.pretrained.gguf_families import FACTORS, OWN, experts, rows, settings
+from cartograd.architectures.pretrained.gguf_families import (
+    FACTORS,
+    OWN,
+    SLOWED,
+    experts,
+    rows,
+    settings,
+)
 from cartograd.architectures.pretrained.gguf_header import check_header
 from cartograd.architectures.transformer.rotary import Rotary
 from cartograd.core.card import Card
@@ -45,6 +52,8 @@ CARD = Card(
     proofs=(
         "oracle: transformers on the same files, quantised or not, and with keys changed one by "
         "one: logits to 1e-10 in float64, or refused by name",
+        "oracle: transformers' gpt-oss with the numbers that the package `gguf` reads, experts in "
+        "four bits: logits to 1e-10 in float64",
         "law: the older layout of a Mixtral, with its experts apart, is the same model to the bit",
     ),
 )
@@ -100,7 +109,7 @@ def spec_of(file: Headed, /) -> Spec:
     check_header(file, family)
     said = _Said(file, family)
     kind = said("rope.scaling.type", "none")
-    if kind not in ("none", "linear"):
+    if kind not in ("none", "linear", *SLOWED.get(family, ())):
         raise UsageError(f"{file.path}: rotary positions scaled by {kind!r} cannot be read")
     args: dict[str, Any] = {
         "vocabulary": file.entries["token_embd.weight"].shape[0]

@@ -2,7 +2,8 @@
 
 Norms of Gemma are kept with the one added, as ours are; Phi-3's matrices are fused, and so are
 those of all experts of a layer, which older files of Mixtral have apart. What a header leaves out
-is as llama.cpp has it: which layers of a Gemma have a window, and by what scores are scaled.
+is as llama.cpp has it: which layers of a Gemma have a window, and by what scores are scaled. In one
+thing gpt-oss is as OpenAI trained it: llama.cpp rounds the pairs between which YaRN goes over.
 
 References:
     Georgi Gerganov et al.: GGUF, 2023. https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
@@ -37,11 +38,20 @@ OWN: dict[str, dict[str, str]] = {
         "attention.sliding_window": "whole", "rope.dimension_count": "count",
         "rope.scaling.original_context_length": "count", "rope.scaling.attn_factor": "number",
     },
+    "gpt-oss": {
+        "attention.sliding_window": "count", "attention.sliding_window_pattern": "count",
+        "expert_count": "count", "expert_used_count": "count",
+        "expert_feed_forward_length": "count", "rope.scaling.original_context_length": "count",
+        "rope.scaling.yarn_beta_fast": "number", "rope.scaling.yarn_beta_slow": "number",
+    },
 }  # fmt: skip
 """Families that a `decoder` holds; what each reads besides, and of what type it is."""
 
 MIXED = {"expert_count": "whole", "expert_used_count": "whole"}
 """What a LLaMA's header says where it is a Mixtral."""
+
+SLOWED = {"gpt-oss": ("yarn",)}
+"""Ways to slow rotary positions down that a family has beside those of all."""
 
 FACTORS = {"short": "rope_factors_short.weight", "long": "rope_factors_long.weight"}
 """By how much LongRoPE lowers each frequency, up to the trained length and beyond."""
@@ -49,8 +59,8 @@ FACTORS = {"short": "rope_factors_short.weight", "long": "rope_factors_long.weig
 LARGEST = {"gemma2": 46, "gemma3": 62}
 """Layers of those with 27 billion weights, whose scores are scaled by another size."""
 
-USUAL = {"gemma2": 2, "gemma3": 6}
-"""Each so manieth layer of a Gemma has no window."""
+USUAL = {"gemma2": 2, "gemma3": 6, "gpt-oss": 2}
+"""Each so manieth layer has no window."""
 
 Said = Callable[..., Any]
 
@@ -78,6 +88,8 @@ def settings(file: Headed, family: str, said: Said, args: Mapping[str, Any], /) 
         window = said("attention.sliding_window", 0)
         sliding = {"window": window, "reach": "w"} if window else {}
         return sliding | _longrope(file, said, args)
+    if family == "gpt-oss":
+        return _gpt_oss(said)
     return _gemma(family, said, args)
 
 
@@ -109,6 +121,26 @@ def _gemma(family: str, said: Said, args: Mapping[str, Any]) -> dict[str, Any]:
         cap = said(theirs, usual)
         found |= {ours: cap} if cap else {}
     return found
+
+
+def _gpt_oss(said: Said) -> dict[str, Any]:
+    every = said("attention.sliding_window_pattern", USUAL["gpt-oss"])
+    found = {
+        "biases": "qkvo", "attention_sinks": True, "activation": "clamped",
+        "experts": said("expert_count"), "k": said("expert_used_count"),
+        "ffn_dim": said("expert_feed_forward_length"), "reach": "w" * (every - 1) + "f",
+        "window": said("attention.sliding_window"),
+    }  # fmt: skip
+    if said("rope.scaling.type", "none") != "yarn":
+        return found
+    scaling: dict[str, Any] = {
+        "factor": said("rope.scaling.factor"),
+        "context": said("rope.scaling.original_context_length"), "truncate": False,
+    }  # fmt: skip
+    for ours, usual in (("fast", 32.0), ("slow", 1.0)):
+        turns = said(f"rope.scaling.yarn_beta_{ours}", usual)
+        scaling |= {} if turns == usual else {ours: turns}
+    return found | {"scaling": str(Spec("yarn", scaling))}
 
 
 def _longrope(file: Headed, said: Said, args: Mapping[str, Any]) -> dict[str, Any]:
@@ -158,6 +190,13 @@ def rows(family: str, spec: Spec, /) -> Table:
                 parts(2),
             ),
         )
+    if family == "gpt-oss":
+        return (
+            (rf"{block}\.attn_sinks\.weight", f"{ours}.attention.sinks"),
+            (rf"{block}\.post_attention_norm\.weight", f"{ours}.feed_forward_norm.weight"),
+            *_experts(block, f"{ours}.feed_forward", spec.args["experts"]),
+            *_experts(block, f"{ours}.feed_forward", spec.args["experts"], "bias"),
+        )
     if family.startswith("gemma"):
         return (
             (rf"{block}\.post_attention_norm\.weight", f"{ours}.attention_after.weight"),
@@ -166,15 +205,15 @@ def rows(family: str, spec: Spec, /) -> Table:
     return ()
 
 
-def _experts(block: str, ours: str, count: int) -> Table:
+def _experts(block: str, ours: str, count: int, what: str = "weight") -> Table:
     """All experts of a layer lie in one tensor."""
     apart = Op(lambda tensor: tensor.unbind(0), lambda *each: torch.stack(each))
     return (
-        (rf"{block}\.ffn_gate_inp\.weight", f"{ours}.router.weight"),
+        (rf"{block}\.ffn_gate_inp\.{what}", f"{ours}.router.{what}"),
         *(
             (
-                rf"{block}\.ffn_{part}_exps\.weight",
-                tuple(f"{ours}.experts.{number}.{part}.weight" for number in range(count)),
+                rf"{block}\.ffn_{part}_exps\.{what}",
+                tuple(f"{ours}.experts.{number}.{part}.{what}" for number in range(count)),
                 apart,
             )
             for part in ("gate", "up", "down")

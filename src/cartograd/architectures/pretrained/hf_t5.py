@@ -54,17 +54,18 @@ def KEYS(config: dict[str, Any], /) -> Table:  # noqa: N802  what every family c
     return keys(config, head_of(config, HEADS))
 
 
-def keys(config: dict[str, Any], head: str, /) -> Table:
+def keys(config: dict[str, Any], head: str, /, *, each: bool = False) -> Table:
     """The key map. Scores are by the embedding, scaled, or by a matrix of their own, unscaled.
 
     Args:
         config: of T5 or its kin.
         head: ours.
+        each: whether each block has biases of its own.
     """
     up = "wi" if config["feed_forward_proj"] == "relu" else "wi_1"
     root = ROOT if head in ("classify", "tag") else ""
-    encoder = stack("encoder", "encoder", 1, up, root=root)
-    decoder = stack("decoder", "decoder_blocks", 2, up, root=root)
+    encoder = stack("encoder", "encoder", 1, up, root=root, each=each)
+    decoder = stack("decoder", "decoder_blocks", 2, up, root=root, each=each)
     if head == "translate":
         return (*_scored(config), *encoder, *decoder)
     if head in ENCODERS:

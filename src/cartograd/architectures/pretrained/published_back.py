@@ -39,6 +39,7 @@ from cartograd.architectures.pretrained import (
     hf_roberta,
     hf_smollm3,
     hf_t5,
+    hf_umt5,
     hf_vit,
     hf_whisper,
     hf_xlm_roberta,
@@ -62,6 +63,7 @@ FAMILIES: dict[str, Any] = {
     "olmo2": hf_olmo2, "mixtral": hf_mixtral, "qwen3_moe": hf_qwen3_moe, "gpt_oss": hf_gpt_oss,
     "modernbert": hf_modernbert, "xlm-roberta": hf_xlm_roberta, "electra": hf_electra,
     "deberta-v2": hf_deberta_v2, "bart": hf_bart, "mt5": hf_mt5,
+    "umt5": hf_umt5,
 }  # fmt: skip
 """Values of `model_type`, and what knows the family; of those with one model the usual one first"""
 

@@ -6,7 +6,9 @@ ATTENTION = (("q", "query"), ("k", "key"), ("v", "value"), ("o", "out"))
 """Their names of an attention's projections, and ours."""
 
 
-def stack(theirs: str, ours: str, last: int, up: str, /, *, root: str = "") -> Table:
+def stack(
+    theirs: str, ours: str, last: int, up: str, /, *, root: str = "", each: bool = False
+) -> Table:
     """Where the tensors of one stack go.
 
     Args:
@@ -15,13 +17,16 @@ def stack(theirs: str, ours: str, last: int, up: str, /, *, root: str = "") -> T
         last: the number of a block's feed-forward part.
         up: their name of its matrix without a gate.
         root: a pattern that all names begin with.
+        each: whether each block has biases of its own, or the first those of all.
     """
+    number, table = (r"(\d+)", r"\1.") if each else ("0", "")
     layer = rf"{root}{theirs}\.block\.(\d+)\.layer\."
     return (
         (rf"{root}{theirs}\.embed_tokens\.weight", "tokens.weight"),
         (
-            rf"{root}{theirs}\.block\.0\.layer\.0\.SelfAttention\.relative_attention_bias\.weight",
-            f"{theirs}_bias.weight",
+            rf"{root}{theirs}\.block\.{number}\.layer\.0\.SelfAttention"
+            r"\.relative_attention_bias\.weight",
+            f"{theirs}_bias.{table}weight",
         ),
         *(
             (rf"{layer}0\.SelfAttention\.{name}\.weight", rf"{ours}.\1.attention.{own}.weight")

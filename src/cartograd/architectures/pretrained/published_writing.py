@@ -68,7 +68,7 @@ REFUSED: dict[str, tuple[Any, ...]] = {
 }  # fmt: skip
 """What ours cannot do, and the values, beside null and false, that ask for nothing."""
 
-ANSWERING = ("t5", "mt5", "bart")
+ANSWERING = ("t5", "mt5", "umt5", "bart")
 """Families whose answers begin with a token of their own."""
 
 OF_WHISPER = (

@@ -2,7 +2,7 @@
 
 Translate, summarise, classify: each is written as text, read by the encoder and answered by the
 decoder. Positions are relative: a bias on attention, learned for each of 32 ranges of distance that
-widen with it, and shared by all blocks of a stack.
+widen with it, and shared by all blocks of a stack (in umT5 each has its own).
 
     x <- x + part(rms(x)),    score_(i, j) = q_i . k_j + B_h[range(j - i)]       (without 1/sqrt(d))
     logits = rms(x_L) E^T / sqrt(d)     where E is also the embedding, else rms(x_L) W^T
@@ -20,6 +20,8 @@ References:
     Colin Raffel et al. Exploring the limits of transfer learning with a unified text-to-text
     transformer. 2019, Journal of Machine Learning Research 21, 2020.
     https://arxiv.org/abs/1910.10683
+    Hyung Won Chung et al. UniMax: fairer and more effective language sampling for large-scale
+    multilingual pretraining. ICLR 2023 (umT5). https://arxiv.org/abs/2304.09151
 
 >>> with torch.device("meta"):
 ...     model = T5()
@@ -27,6 +29,8 @@ References:
 60506624
 """
 
+from collections.abc import Iterator
+from itertools import repeat
 from typing import Literal
 
 import torch
@@ -55,9 +59,9 @@ CARD = Card(
     year=2019,
     url="https://arxiv.org/abs/1910.10683",
     proofs=(
-        "oracle: transformers' T5 (1.0 and 1.1) and mT5 with every head, and their encoders alone, "
-        "through their own files: logits, hidden states and gradients to 1e-10 in float64, and one "
-        "step of AdamW",
+        "oracle: transformers' T5 (1.0 and 1.1), mT5 and umT5 with every head, and their encoders "
+        "alone, through their own files: logits, hidden states and gradients to 1e-10 in float64, "
+        "one step of AdamW, and the texts of a beam search",
         "law: what comes later in the target, and padding of the source, change nothing; a "
         "decoder's logits are those of the whole target",
         "paper: 60,506,624 / 222,903,552 / 737,668,096 parameters (small, base, large)",
@@ -90,6 +94,15 @@ PRESETS = {
         "activation": "geglu",
         "tied": False,
     },
+    "umt5-small": {
+        "vocabulary": 256_384,
+        "heads": 6,
+        "ffn_dim": 1024,
+        "depth": 8,
+        "activation": "geglu",
+        "tied": False,
+        "distances": "each",
+    },
 }
 
 ENCODERS = ("hidden", "tag")
@@ -109,6 +122,7 @@ class T5(nn.Module):
         depth: number of blocks of the encoder, and of the decoder.
         activation: of the feed-forward parts: `relu`, or `geglu` for T5 1.1.
         tied: whether the output layer shares the embedding's weights; not in T5 1.1.
+        distances: whether the blocks of a stack share one table of biases, or each has its own.
         head: the output: `translate` writes a text for a text; `classify` and `extract` (beginning
             and end of an answer) read one, twice; `tag` and `hidden` (features) are of the encoder
             alone.
@@ -129,6 +143,7 @@ class T5(nn.Module):
         depth: int = 6,
         activation: str = "relu",
         tied: bool = True,
+        distances: Literal["shared", "each"] = "shared",
         head: Literal["translate", "classify", "extract", "tag", "hidden"] = "translate",
         classes: int = 2,
         end_id: int = 1,
@@ -162,12 +177,16 @@ class T5(nn.Module):
                 for _ in range(depth)
             )
 
+        def biases(*, both: bool) -> nn.Module:
+            tables = (Distances(heads, both=both) for _ in range(depth))
+            return nn.ModuleList(tables) if distances == "each" else next(tables)
+
         self.tokens = nn.Embedding(vocabulary, dim)
-        self.encoder, self.encoder_bias = stack(crossed=False), Distances(heads, both=True)
+        self.encoder, self.encoder_bias = stack(crossed=False), biases(both=True)
         self.encoder_norm = nn.RMSNorm(dim, eps=1e-6)
         if head not in ENCODERS:
             self.decoder_blocks = stack(crossed=True)
-            self.decoder_bias = Distances(heads, both=False)
+            self.decoder_bias = biases(both=False)
             self.decoder_norm = nn.RMSNorm(dim, eps=1e-6)
         own = head == "translate" and not tied
         self.head = nn.Linear(dim, vocabulary, bias=False) if own else None
@@ -198,8 +217,8 @@ class T5(nn.Module):
             return memory if self.classifier is None else self.classifier(memory)
         given = shifted(source, self.padding_id or 0) if target is None else target
         x = self._dropped(self.tokens(given))
-        bias = self.decoder_bias(x.shape[1], x.shape[1])
-        for block in self.decoder_blocks:
+        biases = _by_block(self.decoder_bias, x.shape[1], x.shape[1])
+        for block, bias in zip(self.decoder_blocks, biases, strict=False):
             x = block(x, memory=memory, memory_mask=mask, causal=True, bias=bias)
         x = self._dropped(self.decoder_norm(x))
         if self.classifier is None:
@@ -211,8 +230,8 @@ class T5(nn.Module):
     def encode(self, source: Int[Tensor, "b s"], /) -> Float[Tensor, "b s d"]:
         """The encoder's output for the source."""
         x, mask = self._dropped(self.tokens(source)), self._real(source)
-        bias = self.encoder_bias(x.shape[1], x.shape[1])
-        for block in self.encoder:
+        biases = _by_block(self.encoder_bias, x.shape[1], x.shape[1])
+        for block, bias in zip(self.encoder, biases, strict=False):
             x = block(x, mask=mask, bias=bias)
         return self._dropped(self.encoder_norm(x))
 
@@ -231,11 +250,11 @@ class T5(nn.Module):
 
     def _advance(self, tokens: Tensor, state: CrossDecoder) -> Tensor:
         x, t = self.tokens(tokens), tokens.shape[1]
-        bias = self.decoder_bias(t, state.length + t)
+        biases = _by_block(self.decoder_bias, t, state.length + t)
         for number, block in enumerate(self.decoder_blocks):
             x = block(
-                x, memory=state.pairs[number], memory_mask=state.mask, causal=True, bias=bias,
-                cache=state.cache[number],
+                x, memory=state.pairs[number], memory_mask=state.mask, causal=True,
+                bias=next(biases), cache=state.cache[number],
             )  # fmt: skip
         return self.decoder_norm(x)
 
@@ -249,6 +268,13 @@ class T5(nn.Module):
         if self.head is not None:
             return self.head(x)
         return F.linear(x * x.shape[-1] ** -0.5, self.tokens.weight)
+
+
+def _by_block(own: nn.Module, t: int, s: int) -> Iterator[Tensor]:
+    """The bias of each block of a stack, which all may share: of the last t of s positions."""
+    if not isinstance(own, nn.ModuleList):
+        return repeat(own(t, s))
+    return (table(t, s) for table in own)
 
 
 def _initialise(model: T5, dim: int, head_dim: int) -> None:

@@ -5,9 +5,15 @@ in eight or sixteen parts whose scales are quantised in turn (the kinds that end
 
     Q8_0, Q4_0, Q5_0: x = d (q - zero)      Q4_1, Q5_1: x = d q + m
     Q4_K, Q5_K: x = d s_j q - e m_j         Q6_K: x = d s_j (q - 32)
+    MXFP4: x = 2^(s - 127) v(q),   v = 0, 0.5, 1, 1.5, 2, 3, 4, 6 and the same below zero
 
 All blocks of a tensor are unpacked at once, and each number is the one that the reference package
 `gguf` gives, bit for bit.
+
+References:
+    Georgi Gerganov et al.: GGUF, 2023. https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+    Open Compute Project. OCP microscaling formats (MX) specification 1.0. 2023 (MXFP4).
+    https://www.opencompute.org/documents/ocp-microscaling-formats-mx-v1-0-spec-final-pdf
 
 >>> block = torch.zeros(1, 34, dtype=torch.uint8)  # Q8_0: a scale in float16, 32 signed bytes
 >>> block[0, :4] = torch.tensor([0, 60, 3, 254])  # 60 * 256 is 1.0 in float16
@@ -109,6 +115,18 @@ def _q6_k(blocks: Tensor) -> Tensor:
     return (_f16(blocks, 208) * scales)[..., None] * q.unflatten(1, (16, 16))
 
 
+SIZES = (0, 1, 2, 3, 4, 6, 8, 12)
+"""Twice what the low three bits of a number of MXFP4 mean; the highest bit is the sign."""
+
+
+def _mxfp4(blocks: Tensor) -> Tensor:
+    shared = blocks[:, :1].int()
+    # Half a power of two as the bits of a float32, of which the two smallest have no exponent.
+    bits = torch.where(shared < 2, 0x200000 << shared, (shared - 1) << 23)
+    values = torch.tensor([*SIZES, *(-one for one in SIZES)], dtype=torch.float32)
+    return bits.view(torch.float32) * values[_nibbles(blocks[:, 1:]).int()]
+
+
 Unpack = Callable[[Tensor], Tensor]
 
 KINDS: dict[str, tuple[int, int, Unpack]] = {
@@ -117,6 +135,7 @@ KINDS: dict[str, tuple[int, int, Unpack]] = {
     "Q5_0": (32, 22, _q5_0),
     "Q5_1": (32, 24, _q5_1),
     "Q8_0": (32, 34, _q8_0),
+    "MXFP4": (32, 17, _mxfp4),
     "Q4_K": (256, 144, _q4_k),
     "Q5_K": (256, 176, _q5_k),
     "Q6_K": (256, 210, _q6_k),

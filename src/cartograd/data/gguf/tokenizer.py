@@ -16,6 +16,17 @@ _WORDS = (
 """How Llama 3 and Qwen cut text into words; they differ in how many digits stay together."""
 
 
+_CASED = (
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]%s[\p{Ll}\p{Lm}\p{Lo}\p{M}]%s"
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+)
+_TURNS = (
+    _CASED % ("*", "+") + "|" + _CASED % ("+", "*") +
+    r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)  # fmt: skip
+"""How gpt-oss does: a capital begins another word."""
+
+
 def _byte_level(*, words: bool) -> dict[str, Any]:
     rule = {"add_prefix_space": False, "trim_offsets": False, "use_regex": words}
     return {"type": "ByteLevel"} | rule
@@ -36,6 +47,7 @@ WORDS = {
     "smollm": _in_order({"type": "Digits", "individual_digits": True}, _byte_level(words=True)),
     "llama-bpe": _cut(_WORDS % "{1,3}"),
     "qwen2": _cut(_WORDS % ""),
+    "gpt-4o": _cut(_TURNS),
 }
 """How text is cut before merging, by the name that files give it."""
 
