@@ -385,9 +385,8 @@ CHANGES = {
     },
     "umt5": {
         "feed_forward_proj": "gated-silu", "relative_attention_num_buckets": 16,
-        "relative_attention_max_distance": 64, "layer_norm_epsilon": 1e-3,
-        "num_decoder_layers": 1, "something_new": 1, "scalable_attention": True,
-        "is_encoder_decoder": False, "d_kv": 4, "num_heads": 4,
+        "relative_attention_max_distance": 64, "layer_norm_epsilon": 1e-3, "num_decoder_layers": 1,
+        "something_new": 1, "scalable_attention": True, "is_encoder_decoder": False, "num_heads": 4,
     },
     "bart": {
         "activation_function": "relu", "scale_embedding": True, "normalize_before": True,

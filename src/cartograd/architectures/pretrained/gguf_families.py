@@ -2,8 +2,8 @@
 
 Norms of Gemma are kept with the one added, as ours are; Phi-3's matrices are fused, and so are
 those of all experts of a layer, which older files of Mixtral have apart. What a header leaves out
-is as llama.cpp has it: which layers of a Gemma have a window, and by what scores are scaled. In one
-thing gpt-oss is as OpenAI trained it: llama.cpp rounds the pairs between which YaRN goes over.
+is as llama.cpp has it: which layers of a Gemma have a window, and by what scores are scaled. The
+pairs between which gpt-oss's YaRN goes over are not rounded, as its published config.json says.
 
 References:
     Georgi Gerganov et al.: GGUF, 2023. https://github.com/ggml-org/ggml/blob/master/docs/gguf.md

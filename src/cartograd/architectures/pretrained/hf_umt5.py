@@ -1,9 +1,8 @@
 """umT5 as Hugging Face keeps it (`model_type` umt5): mT5 with biases of its own in each block.
 
-Scores are scaled where they are by the embedding, and unscaled by a matrix of their own. Published
-files have such a matrix and say so (`tie_word_embeddings` false). Transformers 5.23 takes that for
-true and scales them nevertheless, which the authors' code and transformers 4 do not: its greedy
-texts are the same, its probabilities are not.
+Scores are scaled where they are by the embedding, and unscaled by a matrix of their own
+(`tie_word_embeddings` false), as T5's are. Transformers 5.23 takes that setting for true and scales
+them nevertheless: its greedy texts are the same, its probabilities are not.
 
 References:
     Hyung Won Chung et al. UniMax: fairer and more effective language sampling for large-scale
