@@ -49,9 +49,7 @@ CHANGES = {
     },
     "bert tags": {"id2label": LABELS | {"2": "a"}, "problem_type": "regression"},
     "distilbert": {
-        "activation": "relu",
-        "sinusoidal_pos_embds": True,
-        "tie_weights_": True,
+        "activation": "relu", "sinusoidal_pos_embds": True, "tie_weights_": True,
         "pad_token_id": 5,
         "n_heads": 4,
         "attention_dropout": 0.9,
@@ -387,6 +385,7 @@ CHANGES = {
         "feed_forward_proj": "gated-silu", "relative_attention_num_buckets": 16,
         "relative_attention_max_distance": 64, "layer_norm_epsilon": 1e-3, "num_decoder_layers": 1,
         "something_new": 1, "scalable_attention": True, "is_encoder_decoder": False, "num_heads": 4,
+        "d_kv": 4,
     },
     "bart": {
         "activation_function": "relu", "scale_embedding": True, "normalize_before": True,
