@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from cartograd.apps.load.alike import new_head
 from cartograd.apps.load.source import dataset
 from cartograd.apps.load.start import start
 from cartograd.apps.verbs.plan import planned
@@ -119,6 +120,17 @@ def test_a_last_layer_of_other_classes_is_new_and_said(tmp_path):
         assert not torch.equal(other.model.fc.weight, source.model.fc.weight)
         assert torch.equal(other.model.conv1.weight, source.model.conv1.weight)
         assert told.endswith("with a new last layer (its classes were rose, tulip)")
+
+
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [("classify", "it answered with a class"), ("next-token", "it wrote texts"),
+     ("embed", "it answered with vectors")],
+)  # fmt: skip
+def test_why_a_last_layer_is_new_names_what_the_model_did(task, said):
+    value = Signature((Port("x", "vector", (3,)),), (Port("y", "value", (1,)),))
+    other = Signature(value.inputs, (Port("y", "label", (2,), task=task),))
+    assert new_head(other, value) == said
 
 
 def test_pictures_of_another_size(tmp_path):

@@ -400,7 +400,7 @@ def test_what_neither_writes_nor_draws_is_refused_by_what_it_is(cli_run, tmp_pat
     write_bundle(tmp_path / "b", build("mlp:widths=[4]", kind="model", signature=seen))
     done = cli_run("generate", tmp_path / "b", "Once", "--out", tmp_path / "x.png")
     assert (done.code, done.out) == (2, "")
-    assert "mlp does not write" in done.err
+    assert "mlp does not write: its task is classify, which `cartograd predict`" in done.err
 
 
 @pytest.mark.parametrize(

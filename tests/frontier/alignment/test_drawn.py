@@ -6,6 +6,7 @@ from torch import nn
 
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
+from cartograd.core.ports import Port, Signature
 from cartograd.frontier.alignment.drawn import drawn, prompts_of
 from cartograd.frontier.alignment.policy import tokens_of
 from tests.frontier.alignment.toys import Table, asked
@@ -92,6 +93,11 @@ def test_prompts_end_where_the_labels_begin():
 def test_refusals():
     with pytest.raises(UsageError, match="Linear does not write"):
         drawn(nn.Linear(2, 2), [[1]], generations=2, length=2, seed=0)
+    ports = [Port(name, "text", ("t",), "int64", (0, 8)) for name in ("source", "target")]
+    signature = Signature(tuple(ports), (Port("next", "label", ("t", 9), task="translate"),))
+    model = build("seq2seq:dim=8", signature=signature)
+    with pytest.raises(UsageError, match="answers sources, and here a prompt is gone on"):
+        drawn(model, [[1]], generations=2, length=2, seed=0)
     with pytest.raises(UsageError, match="nothing tells where its prompt ends"):
         prompts_of((torch.ones(1, 2).long(), torch.full((1, 2), -100)))
     with pytest.raises(UsageError, match="rows of tokens with labels"):

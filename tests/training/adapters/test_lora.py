@@ -154,3 +154,9 @@ def test_a_rank_that_no_weight_has_is_refused_and_one_that_some_lack_is_told():
     assert idle == {
         "0": "", "2": "(rank 4 at most, not 6)", "5": "", "7": "(rank 5 at most, not 6)"
     }  # fmt: skip
+
+
+def test_of_a_layer_with_one_answer_no_rank_is_said_to_be_too_much():
+    model = nn.Sequential(nn.Linear(9, 9), nn.Linear(9, 1))
+    lora(model, rank=2)
+    assert [change.idle for _, _, change in changes(model) if isinstance(change, Idles)] == ["", ""]

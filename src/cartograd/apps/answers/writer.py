@@ -106,7 +106,13 @@ def writer_of(model: nn.Module, signature: Signature, name: str, /) -> Writer:
     Raises:
         UsageError: its task is another one, or it has no decoder.
     """
-    if signature.task.generated is None or not isinstance(model, Writer):
+    task = signature.task
+    if task.generated is None:
+        raise UsageError(
+            f"{name} does not write: its task is {task.name}, which `cartograd predict` answers; "
+            "expected one that writes, a language model or an encoder-decoder"
+        )
+    if not isinstance(model, Writer):
         raise UsageError(
             f"{name} does not write: expected a language model or an encoder-decoder, like llama, "
             "gpt2 or t5"

@@ -91,11 +91,27 @@ def check_size(word: str | Path, made: nn.Module, ours: Port, theirs: Port, /) -
         ) from error
 
 
+ANSWERED = {
+    "class": "it answered with a class", "classes": "it answered with any number of labels",
+    "value": "it answered with a value", "boxes": "it answered with boxes",
+    "example": "it answered with examples", "whole": "it answered with pictures",
+    "reward": "it gave a reward", "embed": "it answered with vectors",
+}  # fmt: skip
+"""What a model gave, by its target, or where it has none by its task."""
+
+
+def _answered(source: Signature) -> str:
+    if source.task.generated:
+        return "it wrote texts"
+    name = source.target or source.task.name
+    return ANSWERED.get(name, f"its task was {name}")
+
+
 def new_head(source: Signature, data: Signature, /) -> str:
     """Why the last layer has to be learned anew, where its shape alone does not say so."""
     ours, theirs = data.output, source.output
     if data.target != source.target:
-        return f"it answered with a {source.target or source.task.name}"
+        return _answered(source)
     if ours.labels and theirs.labels and ours.labels != theirs.labels:
         return f"its classes were {_listed(list(theirs.labels))}"
     if ours.dims != theirs.dims:

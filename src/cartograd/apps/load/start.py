@@ -131,7 +131,8 @@ def _adapted(model: Signed, adapter: str | Spec, fresh: list[str]) -> str:
         f"{learns:,} numbers learn beside {len(layers)} layers and their {whole:,} weights "
         f"({learns / whole:.2%})"
     )
-    found = ((name, one) for name, _, one in changes(model.model))
+    whole_too = {name.removesuffix(".weight") for name in fresh}  # what is new learns without it
+    found = ((name, one) for name, _, one in changes(model.model) if name not in whole_too)
     idle = [f"{name} {one.idle}" for name, one in found if isinstance(one, Idles) and one.idle]
     more = f", and {len(idle) - 1} more" if len(idle) > 1 else ""
     return f"{told}; more than some weights can make use of: {idle[0]}{more}" if idle else told

@@ -95,6 +95,11 @@ def drawn(
         raise UsageError(
             f"{type(inner).__name__} does not write; expected a language model such as llama or gpt"
         )
+    if isinstance(model, Signed) and model.signature.task.generated == "answer":
+        raise UsageError(
+            f"{type(inner).__name__} answers sources, and here a prompt is gone on from; expected "
+            "a language model such as llama or gpt"
+        )
     tokenizer = model.tokenizer if isinstance(model, Signed) else None
     rows = [list(prompt) for prompt in prompts for _ in range(generations)]
     given, starts = left_padded(prompts)

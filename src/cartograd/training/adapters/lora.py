@@ -95,11 +95,14 @@ class LowRank(nn.Module):
 
     @property
     def idle(self) -> str:
-        """How many of its ranks change nothing more, as the weight has not so many."""
+        """How many of its ranks change nothing more, as the weight has not so many.
+
+        Of a layer of one number nothing is said: any rank is above its own.
+        """
         down = self.down.weight
         assert isinstance(down, Tensor)
         rank, most = len(down), min(len(self.up), down[0].numel())
-        return f"(rank {most} at most, not {rank})" if rank > most else ""
+        return f"(rank {most} at most, not {rank})" if rank > most > 1 else ""
 
     def forward(self, x: Float[Tensor, "..."], /) -> Float[Tensor, "..."]:
         """What is added to the layer's answer."""
