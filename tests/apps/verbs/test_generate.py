@@ -288,6 +288,15 @@ def recurrent():
     return model
 
 
+def classifying():
+    """An encoder-decoder that reads its source to say a class."""
+    ports = signature(), (Port("kind", "label", (2,)),)
+    tiny = {"dim": 8, "heads": 2, "head_dim": 4, "ffn_dim": 8, "depth": 1}
+    model = build("t5", signature=Signature(ports[0].inputs, ports[1]), head="classify", **tiny)
+    model.tokenizer = TOKENIZER
+    return model
+
+
 def of_pictures():
     image = Port("image", "image", (1, 8, 8), bounds=(0.0, 1.0))
     return build("lenet5", signature=Signature((image,), (Port("digit", "label", (10,)),)))
@@ -299,6 +308,7 @@ def of_pictures():
         (writer, "x" * 200, {}, "the prompt has 200 tokens and the context of llama is 200"),
         (without_tokenizer, "x", {}, "llama came without a tokenizer"),
         (of_pictures, "x", {}, "lenet5 does not write"),
+        (classifying, "x", {}, "t5 does not write: its task is classify"),
         (writer, "x", {"precision": "int3"}, "unknown number format 'int3'"),
         (translator, "x", {"precision": "int8"}, "writes in float32 only"),
         (writer, "x", {"cache": "int3"}, "unknown number format of a cache 'int3'"),

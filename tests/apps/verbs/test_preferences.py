@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import cartograd as cg
+from cartograd.apps.verbs.plan import planned
 from cartograd.core.errors import UsageError
 from cartograd.frontier.alignment.rewards import reward_of, scored
 
@@ -117,6 +118,14 @@ def test_a_judge_is_told_by_its_other_name_and_measured_on_pairs_alone(base, pai
         objective="reward", optimizer="adamw:lr=1e-4",
     )  # fmt: skip
     assert again.history[-1]["valid/difference"] > run.history[-1]["valid/difference"] - 0.1
+
+
+def test_a_judge_is_told_to_have_written_before_and_nothing_of_its_one_new_number(base, pairs):
+    plan = planned(str(base.folder), pairs, objective="bradley-terry", adapter="lora:rank=2")
+    said = " ".join(plan.begun)
+    assert "with a new last layer (it wrote texts)" in said
+    assert "numbers learn beside" in said
+    assert "more than some weights" not in said
 
 
 def chat(run, prompt):
