@@ -88,7 +88,12 @@ def packed_texts(
         groups: rows of one prompt; each row is in one.
         padding: the token that rows are filled up with.
     """
-    stems, ends = (labels != ignored).int().argmax(1).tolist(), lengths(rows, padding).tolist()
+    stems = (labels != ignored).int().argmax(1).tolist()
+    ends = lengths(rows, padding).clamp(min=1).tolist()
+    for group in groups:  # of each text its last token is read, be it the prompt's, behind the stem
+        shared = min(stems[group[0]], *(ends[one] - 1 for one in group))
+        for one in group:
+            stems[one] = shared
     row, counts, starts = _joined(rows, stems, ends, groups)
     last = [start + end - stem - 1 for start, end, stem in zip(starts, ends, stems, strict=True)]
     return reads.packed_texts(row, counts, torch.tensor(last, device=rows.device))

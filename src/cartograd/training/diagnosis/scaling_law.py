@@ -37,7 +37,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from statistics import NormalDist
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -249,10 +249,10 @@ def _fitted(table: np.ndarray, start: np.ndarray, form: Form) -> tuple[np.ndarra
         every[free] = numbers
         return every
 
+    slopes: Any = lambda numbers: _slopes(whole(numbers), table)[:, free]  # noqa: E731
     found = least_squares(
         lambda numbers: _logs(whole(numbers), table) - target,
-        np.clip(start[free], low + 1e-6, high - 1e-6),
-        jac=lambda numbers: _slopes(whole(numbers), table)[:, free],
+        np.clip(start[free], low + 1e-6, high - 1e-6), jac=slopes,
         bounds=(low, high), loss="huber", f_scale=ROBUST,
         x_scale=np.array([1.0, 1.0, 0.1, 0.1, 0.1, 0.1])[free], max_nfev=200,
     )  # fmt: skip
