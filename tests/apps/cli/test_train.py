@@ -1,5 +1,7 @@
 """`cartograd train`: what it shows before, and what it takes from a file."""
 
+import shutil
+
 import pytest
 
 import cartograd as cg
@@ -142,3 +144,14 @@ def test_the_unit_of_values_is_kept_and_another_refused(tmp_path, cli_run):
     done = cli_run("evaluate", run, "--data", other)
     assert done.code == 2
     assert "answers in the unit EUR, the data has USD" in done.err.splitlines()[-1]
+
+
+def test_a_run_without_a_checkpoint_begins_anew_and_says_so(cli_run, tmp_path):
+    assert cli_run("train", *QUICK, "--folder", tmp_path / "a").code == 0
+    again = cli_run("train", tmp_path / "a", "--resume")
+    assert "begins anew" not in again.err
+    for step in (tmp_path / "a/checkpoints").glob("step-*"):
+        shutil.rmtree(step)
+    again = cli_run("train", tmp_path / "a", "--resume")
+    assert again.code == 0
+    assert f"{tmp_path / 'a'} holds no checkpoint yet, so its run begins anew" in again.err

@@ -16,6 +16,7 @@ from cartograd.apps.cli.launch import MISTAKES, RunNoted, launch
 from cartograd.apps.cli.names import naming
 from cartograd.apps.load.options import told
 from cartograd.core.errors import UsageError
+from cartograd.engine.logging.run_folder import is_run
 
 if TYPE_CHECKING:
     from torch import nn
@@ -127,6 +128,8 @@ def train_(
         from cartograd.apps.cli.groups import repeated
 
         return repeated(begins, data, folder, resume, seeds, given | {"config": config}, json)
+    if resume:
+        _tell_anew(Path(folder or str(begins)))
     noted = [RunNoted(os.environ[MISTAKES])] if MISTAKES in os.environ else []
     shown = [True, *noted]
     done = train(begins, data, folder=folder, resume=resume, config=config, progress=shown, **given)
@@ -162,6 +165,12 @@ def _own(
     if model is not None:
         raise UsageError(f"two models are given, {model} and --model; name one")
     return user_code.make(), folder
+
+
+def _tell_anew(folder: Path) -> None:
+    """Say so where a run was broken off before its first checkpoint."""
+    if is_run(folder) and not any((folder / "checkpoints").glob("step-*")):
+        output.note(f"{folder} holds no checkpoint yet, so its run begins anew")
 
 
 def _on_ray(address: str, words: dict[str, Any], folder: Path | None, workers: int) -> int:
