@@ -16,7 +16,6 @@ from cartograd.apps.cli.launch import MISTAKES, RunNoted, launch
 from cartograd.apps.cli.names import naming
 from cartograd.apps.load.options import told
 from cartograd.core.errors import UsageError
-from cartograd.engine.logging.run_folder import is_run
 
 if TYPE_CHECKING:
     from torch import nn
@@ -169,6 +168,8 @@ def _own(
 
 def _tell_anew(folder: Path) -> None:
     """Say so where a run was broken off before its first checkpoint."""
+    from cartograd.engine.logging.run_folder import is_run
+
     if is_run(folder) and not any((folder / "checkpoints").glob("step-*")):
         output.note(f"{folder} holds no checkpoint yet, so its run begins anew")
 
